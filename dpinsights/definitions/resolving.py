@@ -1,0 +1,157 @@
+"""Definitions checked against their contract: names gone, every expression a node with a proven range."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from dpinsights.definitions.contract_checks import contract_problems, delta_problems
+from dpinsights.definitions.features import Features, ResolvedFeature
+from dpinsights.definitions.places import NOWHERE, Origin, nearest, refuse
+from dpinsights.definitions.queries import QueryResolver
+from dpinsights.errors import DefinitionError, Problem
+from dpinsights.model.canonical import digest
+from dpinsights.model.contract import RESERVED, Contract
+from dpinsights.model.policy import Policy
+from dpinsights.model.report import Period, Query, Report
+from dpinsights.model.resolved import ResolvedQuery
+
+_NO_PERIOD = Period.model_validate({"from": date(2000, 1, 1), "until": date(2000, 1, 2)})
+
+
+@dataclass(frozen=True)
+class CheckedContract:
+    """A contract without problems. Made by `check_contract` alone."""
+
+    contract: Contract
+    _features: dict[Period, Features] = field(default_factory=dict, compare=False, repr=False)
+
+    def over(self, period: Period) -> Features:
+        """The features over a period, resolved once."""
+        if period not in self._features:
+            self._features[period] = Features(self.contract, period)
+        return self._features[period]
+
+    def features(self, period: Period) -> Mapping[str, ResolvedFeature]:
+        """Every feature over a period: its node, its type, its level and table."""
+        over = self.over(period)
+        return {name: over.get(name) for name in self.contract.features}
+
+
+def check_contract(contract: Contract, origin: Origin = NOWHERE) -> CheckedContract:
+    """A contract, checked as a whole.
+
+    Raises:
+        DefinitionError: all problems at once.
+    """
+    problems, broken = contract_problems(contract, origin)
+    features = Features(contract, _NO_PERIOD, broken)
+    faults = [origin.at(("features", name), fault) for name, fault in features.faults().items()]
+    refuse([*problems, *faults])
+    return CheckedContract(contract)
+
+
+def check_delta(policy: Policy, contract: Contract, origin: Origin = NOWHERE) -> None:
+    """Refuse a total delta over 1/(10 x customers_at_most) (PRIVACY.md, accounting).
+
+    Raises:
+        DefinitionError: `delta-too-large`.
+    """
+    refuse(delta_problems(policy, contract, origin))
+
+
+def resolve_query(
+    name: str, query: Query, checked: CheckedContract, period: Period, origin: Origin = NOWHERE
+) -> ResolvedQuery:
+    """A query checked against a contract, over a period.
+
+    Raises:
+        DefinitionError: all problems at once, each with its code.
+    """
+    resolver = QueryResolver(name, query, checked.over(period))
+    resolved = resolver.resolve()
+    if resolved is None:
+        refuse(origin.at(("queries", name), fault) for fault in resolver.faults)
+    assert resolved is not None
+    return resolved
+
+
+def check_report(
+    report: Report, checked: CheckedContract, policy: Policy | None = None, origin: Origin = NOWHERE
+) -> tuple[ResolvedQuery, ...]:
+    """A report's queries, resolved in the report's order.
+
+    Raises:
+        DefinitionError: all problems of the report at once.
+    """
+    problems = list(_report_problems(report, checked.contract, policy, origin))
+    resolved = []
+    for name, query in report.queries.items():
+        try:
+            resolved.append(resolve_query(name, query, checked, report.period, origin))
+        except DefinitionError as error:
+            problems.extend(error.problems)
+    refuse(problems)
+    return tuple(resolved)
+
+
+def _report_problems(report: Report, contract: Contract, policy: Policy | None, origin: Origin) -> Iterator[Problem]:
+    if report.contract != contract.contract:
+        message = f"this report is about the contract '{report.contract}', found '{contract.contract}'"
+        yield origin.problem(("contract",), "wrong-contract", message, contract.contract)
+    if report.audience not in contract.parties:
+        hint = nearest(report.audience, contract.parties) or " or ".join(contract.parties)
+        yield origin.problem(("audience",), "unknown-party", f"'{report.audience}' is not a party", hint)
+    for name in report.queries:
+        if name in RESERVED:
+            message = f"'{name}' has a meaning of its own here"
+            yield origin.problem(("queries", name), "reserved-word", message, f"{name}_", of_key=True)
+    if policy is None:
+        return
+    if report.account not in policy.accounts:
+        hint = nearest(report.account, policy.accounts) or ", ".join(policy.accounts)
+        yield origin.problem(("account",), "unknown-account", f"the policy has no account '{report.account}'", hint)
+        return
+    cap = min(policy.accounts[report.account].epsilon, policy.lifetime.epsilon)
+    if report.budget.epsilon > cap:
+        message = f"the report may spend epsilon {report.budget.epsilon:f}, but the account's cap is {cap:f}"
+        yield origin.problem(("budget", "epsilon"), "budget-over-cap", message, f"at most {cap:f}")
+
+
+def report_digests(report: Report, checked: CheckedContract, resolved: tuple[ResolvedQuery, ...]) -> tuple[str, str]:
+    """Two digests: of all that decides the numbers, and of all that a reader sees.
+
+    Titles, languages, notes and the order of words in an expression don't reach the first one; margins, costs, weights
+    and the planning figures do, because they decide the noise.
+    """
+    planning = checked.contract.planning
+    numbers = {
+        "period": report.period,
+        "budget": report.budget,
+        "planning": {"customers": planning.customers, "customers_at_most": planning.customers_at_most},
+        "queries": tuple(_deciding(query) for query in resolved),
+    }
+    return digest(numbers, purpose="report-numbers"), digest({"report": report, "contract": checked.contract}, purpose="report")
+
+
+def _deciding(resolved: ResolvedQuery) -> dict[str, object]:
+    query, kind = resolved.query, resolved.type
+    return {
+        "measure": query.measure,
+        "per": resolved.per,
+        "population": resolved.population,
+        "rows": resolved.rows,
+        "groups": resolved.groups,
+        "where": resolved.where,
+        "rows_where": resolved.rows_where,
+        "value": resolved.value,
+        "bounds": (resolved.low, resolved.high),
+        "step": kind.step if kind else None,
+        "groups_per_customer": resolved.groups_per_customer,
+        "rows_per_customer": resolved.rows_per_customer,
+        "margin": query.margin,
+        "cost": query.cost,
+        "weight": query.weight,
+        "group_size": query.group_size,
+    }

@@ -1,0 +1,118 @@
+"""The bodies of the chain's entries: a stored format, written out field by field so that no rename can change it.
+
+Each function makes the body of one kind of entry. A kind is never redefined: what must change gets a new name, and
+`books.replay` goes on to read the old one. Bodies hold names, caps, charges and planned noise; never a noisy value, a
+count, a size, a reason in free text, or a time finer than a day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from dpinsights.governance.accountant import Decision, Item, Loss
+from dpinsights.governance.ledger.interface import Cap, Snapshot
+from dpinsights.model.plan import Plan
+from dpinsights.model.policy import Delta
+
+Body = dict[str, Any]
+
+
+def opened(
+    partnership: str, policy: str, delta: Delta, caps: Mapping[str, Cap], cap_delta: int, day: date
+) -> Body:
+    """The first entry: whose ledger this is, and what may be spent."""
+    return {
+        "partnership": partnership,
+        "policy": policy,
+        "conversion_delta": delta.conversion,
+        "discovery_delta": delta.discovery,
+        "accounts": [{"account": name, **_cap(cap), "cap_delta": cap_delta} for name, cap in caps.items()],
+        "day": day,
+    }
+
+
+def snapshot(named: Snapshot, day: date) -> Body:
+    """A snapshot was registered."""
+    return {
+        "snapshot": named.name,
+        "contract_digest": named.contract_digest,
+        "map_version": named.map_version,
+        "day": day,
+    }
+
+
+def charged(
+    run: str,
+    identity: str,
+    plan: Plan,
+    decision: Decision,
+    *,
+    snapshot: str,
+    origin: str,
+    exploration: bool,
+    day: date,
+) -> Body:
+    """A run was charged: for which plan, and for each measurement how it is answered and at what cost."""
+    return {
+        "run": run,
+        "identity": identity,
+        "fence": 1,
+        "account": plan.account,
+        "snapshot": snapshot,
+        "origin": origin,
+        "exploration": exploration,
+        "report": plan.report,
+        "version": plan.version,
+        "contract_digest": plan.contract_digest,
+        "measurement_digest": plan.measurement_digest,
+        "reader_digest": plan.reader_digest,
+        "items": [_item(item) for item in decision.items],
+        "day": day,
+    }
+
+
+def resumed(run: str, fence: int, day: date) -> Body:
+    """A run was taken over; `fence` is the new holder's."""
+    return {"run": run, "fence": fence, "day": day}
+
+
+def moved(run: str, fence: int, day: date, **facts: str) -> Body:
+    """A run went to the state that the entry's kind names; released with its digest, abandoned with a reason's code."""
+    return {"run": run, "fence": fence, **facts, "day": day}
+
+
+def amended(account: str, before: Cap, after: Cap, day: date) -> Body:
+    """A cap was changed."""
+    return {"account": account, "before": _cap(before), "after": _cap(after), "day": day}
+
+
+def frozen(account: str, why: str, day: date) -> Body:
+    """An account was frozen, for a reason that has a code."""
+    return {"account": account, "why": why, "day": day}
+
+
+def resolved(account: str, day: date) -> Body:
+    """A freeze ended."""
+    return {"account": account, "day": day}
+
+
+def _cap(cap: Cap) -> Body:
+    return {"cap_rho": cap.rho_units, "cap_epsilon": cap.epsilon}
+
+
+def _loss(loss: Loss) -> Body:
+    return {"rho": loss.rho, "delta": loss.delta}
+
+
+def _item(item: Item) -> Body:
+    return {
+        "key": item.key,
+        "cells": item.cells,
+        "scale": item.scale,
+        "verdict": item.verdict,
+        "account": _loss(item.account),
+        "lifetime": _loss(item.lifetime),
+        "uses": [vector.run for vector in item.uses],
+    }

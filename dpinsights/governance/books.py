@@ -1,0 +1,244 @@
+"""The entries added up again, independently of the tables, and every act held against the rules once more.
+
+An auditor's second pair of eyes: it shares no code with the transactions that wrote the entries. What it finds, no
+operator should ever see; tests break a ledger on purpose to show that it would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from dpinsights.errors import LedgerError
+from dpinsights.governance.accountant import LIFETIME, NOTHING, Loss, Verdict
+from dpinsights.governance.chain import Entry
+from dpinsights.governance.ledger.interface import Amendment, Cap, Snapshot
+from dpinsights.governance.states import may_step
+from dpinsights.model.noisy import Balance, State
+from dpinsights.model.policy import Delta
+
+
+@dataclass(frozen=True)
+class ItemBook:
+    """One measurement of a run: how it was answered and what that was charged."""
+
+    key: str
+    cells: int
+    scale: float
+    verdict: Verdict
+    account: Loss
+    lifetime: Loss
+
+
+@dataclass(frozen=True)
+class RunBook:
+    """A run, with the vectors (run, key) that it uses."""
+
+    identity: str
+    account: str
+    snapshot: str
+    measurement_digest: str
+    origin: str
+    exploration: bool
+    state: State
+    fence: int
+    items: tuple[ItemBook, ...]
+    uses: frozenset[tuple[str, str]]
+
+    @property
+    def fresh(self) -> tuple[ItemBook, ...]:
+        """The items that it draws."""
+        return tuple(item for item in self.items if item.verdict is Verdict.FRESH)
+
+
+@dataclass(frozen=True)
+class VectorBook:
+    """A stored vector, without its values."""
+
+    snapshot: str
+    scale: float
+    loss: Loss
+    exploration: bool
+
+
+@dataclass
+class Books:
+    """All that a ledger says of itself, but for noisy values, leases and owners."""
+
+    partnership: str = ""
+    policy: str = ""
+    deltas: Delta | None = None
+    balances: dict[str, Balance] = field(default_factory=dict)
+    snapshots: tuple[Snapshot, ...] = ()
+    runs: dict[str, RunBook] = field(default_factory=dict)
+    vectors: dict[tuple[str, str], VectorBook] = field(default_factory=dict)
+    seen: set[tuple[str, str, str]] = field(default_factory=set)
+
+
+def replay(entries: Iterable[Entry]) -> Books:
+    """The books that entries add up to.
+
+    Raises:
+        LedgerError: at the first entry that a sound ledger could not have written.
+    """
+    books = Books()
+    for entry in entries:
+        data = entry.data
+        if (entry.seq == 1) != (entry.type == "opened"):
+            raise _fault(entry, "it does not begin with its opening")
+        match entry.type:
+            case "opened":
+                books.partnership = data["partnership"]
+                books.policy = data["policy"]
+                books.deltas = Delta(conversion=data["conversion_delta"], discovery=data["discovery_delta"])
+                for account in data["accounts"]:
+                    cap = _cap(account)
+                    balance = Balance(
+                        account["account"], cap.rho_units, int(account["cap_delta"]), 0, 0, cap.epsilon
+                    )
+                    books.balances[balance.account] = balance
+            case "snapshot":
+                books.snapshots += (Snapshot(data["snapshot"], data["contract_digest"], data["map_version"]),)
+            case "amended":
+                amended = amendment(entry)
+                balance = books.balances[amended.account]
+                if amended.after.rho_units < balance.spent_rho:
+                    raise _fault(entry, "a cap below what was spent")
+                books.balances[amended.account] = replace(
+                    balance, cap_rho=amended.after.rho_units, cap_epsilon=amended.after.epsilon
+                )
+            case "frozen" | "resolved":
+                balance = books.balances[data["account"]]
+                books.balances[data["account"]] = replace(balance, frozen=data.get("why"))
+            case "charged":
+                _charge(books, entry, data)
+            case "resumed":
+                run = _run(books, entry, data, fence=1)
+                if run.state not in (State.CHARGED, State.MEASURED):
+                    raise _fault(entry, "a run was resumed that must not be")
+                books.runs[data["run"]] = replace(run, fence=run.fence + 1)
+            case "drawing" | "measured" | "released" | "abandoned":
+                _step(books, entry, data)
+            case _:
+                raise _fault(entry, f"a kind of entry that this version does not know: {entry.type}")
+    if not books.balances:
+        raise LedgerError("the ledger has no entries: restore a sound copy")
+    return books
+
+
+def compare(entries: Books, tables: Books) -> None:
+    """Raises LedgerError if the tables are not what the entries add up to; says which tables."""
+    differing = [
+        name
+        for name, one, other in (
+            ("ledger", _whose(entries), _whose(tables)),
+            ("accounts", entries.balances, tables.balances),
+            ("snapshots", entries.snapshots, tables.snapshots),
+            ("runs", entries.runs, tables.runs),
+            ("vectors", entries.vectors, tables.vectors),
+            ("seen", entries.seen, tables.seen),
+        )
+        if one != other
+    ]
+    if differing:
+        raise LedgerError(
+            f"the ledger's tables ({', '.join(differing)}) are not what its entries add up to: they were edited or "
+            "damaged; restore the last sound copy, and charge nothing until then"
+        )
+
+
+def _whose(books: Books) -> tuple[str, str, Delta | None]:
+    return books.partnership, books.policy, books.deltas
+
+
+def amendment(entry: Entry) -> Amendment:
+    """The amendment that an entry records."""
+    data = entry.data
+    return Amendment(entry.seq, data["day"], data["account"], _cap(data["before"]), _cap(data["after"]))
+
+
+def _charge(books: Books, entry: Entry, data: dict[str, Any]) -> None:
+    name, account, exploration = data["run"], data["account"], data["exploration"]
+    items, uses = [], set()
+    if name in books.runs:
+        raise _fault(entry, "a run was charged twice")
+    for item in data["items"]:
+        key, verdict = item["key"], Verdict(item["verdict"])
+        used = {(run, key) for run in item["uses"]}
+        unseen = {vector for vector in used if (account, *vector) not in books.seen}
+        paid, drawn = _loss(item["account"]), _loss(item["lifetime"])
+        owed = sum(
+            (books.vectors[vector].loss for vector in unseen), paid if verdict is Verdict.FRESH else NOTHING
+        )
+        if paid != owed or drawn != (paid if verdict is Verdict.FRESH else NOTHING):
+            raise _fault(entry, "a charge that is not the sum of what it lets be seen")
+        if any(books.vectors[vector].snapshot != data["snapshot"] for vector in used):
+            raise _fault(entry, "a vector of another snapshot")
+        if not exploration and any(books.vectors[vector].exploration for vector in used):
+            raise _fault(entry, "a vector of exploration for an outside report")
+        books.seen |= {(account, *vector) for vector in unseen}
+        items.append(ItemBook(key, int(item["cells"]), float.fromhex(item["scale"]), verdict, paid, drawn))
+        uses |= used
+        for payer, loss in ((account, paid), (LIFETIME, drawn)):
+            _spend(books, entry, payer, loss)
+    books.runs[name] = RunBook(
+        identity=data["identity"],
+        account=account,
+        snapshot=data["snapshot"],
+        measurement_digest=data["measurement_digest"],
+        origin=data["origin"],
+        exploration=exploration,
+        state=State.CHARGED,
+        fence=int(data["fence"]),
+        items=tuple(items),
+        uses=frozenset(uses),
+    )
+
+
+def _spend(books: Books, entry: Entry, account: str, loss: Loss) -> None:
+    balance = books.balances[account]
+    spent = Loss(balance.spent_rho, balance.spent_delta) + loss
+    if not spent.fits(Loss(balance.cap_rho, balance.cap_delta)) or min(loss.rho, loss.delta) < 0:
+        raise _fault(entry, "an account was overspent")
+    if balance.frozen is not None:
+        raise _fault(entry, "a frozen account was charged")
+    books.balances[account] = replace(balance, spent_rho=spent.rho, spent_delta=spent.delta)
+
+
+def _step(books: Books, entry: Entry, data: dict[str, Any]) -> None:
+    name, after = data["run"], State(entry.type)
+    run = _run(books, entry, data)
+    if not may_step(run.state, after, draws=bool(run.fresh)):
+        raise _fault(entry, f"a run went from {run.state} to {after}")
+    if after is State.MEASURED:
+        for item in run.fresh:
+            vector = VectorBook(run.snapshot, item.scale, item.lifetime, run.exploration)
+            books.vectors[name, item.key] = vector
+            books.seen.add((run.account, name, item.key))
+        run = replace(run, uses=run.uses | {(name, item.key) for item in run.fresh})
+    books.runs[name] = replace(run, state=after)
+
+
+def _run(books: Books, entry: Entry, data: dict[str, Any], *, fence: int = 0) -> RunBook:
+    run = books.runs.get(data["run"])
+    if run is None:
+        raise _fault(entry, "a run that was never charged")
+    if int(data["fence"]) != run.fence + fence:
+        raise _fault(entry, "a run was moved by a process that had lost it")
+    return run
+
+
+def _cap(data: dict[str, Any]) -> Cap:
+    return Cap(int(data["cap_rho"]), data["cap_epsilon"])
+
+
+def _loss(data: dict[str, Any]) -> Loss:
+    return Loss(int(data["rho"]), int(data["delta"]))
+
+
+def _fault(entry: Entry, what: str) -> LedgerError:
+    return LedgerError(
+        f"the ledger's entry {entry.seq} breaks a rule: {what}; it was not written by dpinsights as it stands: "
+        "charge nothing until it is explained"
+    )

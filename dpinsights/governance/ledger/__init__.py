@@ -1,0 +1,1 @@
+"""The ledger: a port (`interface`) and its implementation on SQLite (`sqlite`)."""

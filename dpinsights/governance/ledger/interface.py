@@ -1,0 +1,214 @@
+"""What a ledger promises, and the frozen results that it hands out.
+
+Every method is one transaction that is durable before it returns. Rules come from `governance.accountant`; an
+implementation brings storage, and that alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from dpinsights.errors import LedgerError
+from dpinsights.model.noisy import Balance, NoisyVector, State
+from dpinsights.model.plan import Plan
+from dpinsights.model.policy import Delta
+
+Clock = Callable[[], datetime]
+"""Tells an aware time. Entries are ordered by number alone; a clock only dates them and ends leases."""
+
+
+class FencedError(LedgerError):
+    """The run has been moved by another process, or is not in the state that this step begins from."""
+
+
+@dataclass(frozen=True)
+class Cap:
+    """What an account may spend: in ledger units of rho, and the epsilon that its policy words it in."""
+
+    rho_units: int
+    epsilon: str
+
+
+@dataclass(frozen=True)
+class Amendment:
+    """A cap that was changed: by which entry, on which day (UTC, for readers only), from what to what."""
+
+    seq: int
+    day: str
+    account: str
+    before: Cap
+    after: Cap
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A named state of the data, bound to the contract and the account map that it was registered under."""
+
+    name: str
+    contract_digest: str
+    map_version: str
+
+
+@dataclass(frozen=True)
+class Head:
+    """The chain's last entry: its number and its hash. Who holds it can tell a later tail cut or restore."""
+
+    seq: int
+    hash: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """One report's way through the ledger, as it stood after the act that returned it.
+
+    Attributes:
+        id: the first 16 digits of the run's identity and the number of the attempt.
+        fence: counts the processes that took the run over; only the latest moves it.
+        fresh: the keys to draw, sorted; all others of the plan are stored already.
+        charged_account_units, charged_lifetime_units: what this run was charged, in units of rho.
+        resumed: whether an earlier, unfinished run goes on; it was charged then and is not charged again.
+    """
+
+    id: str
+    fence: int
+    state: State
+    account: str
+    snapshot: str
+    measurement_digest: str
+    fresh: tuple[str, ...]
+    charged_account_units: int
+    charged_lifetime_units: int
+    resumed: bool = False
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a run's privacy statement is made from, in units of rho.
+
+    Attributes:
+        seen_rho: the sum over all vectors that the run's numbers are estimated from: what its reader has seen of it.
+        fresh_rho: the part of that which this run drew: what the lifetime account was charged.
+        account, lifetime: the running totals and caps.
+        amendments: every change of a cap so far.
+    """
+
+    seen_rho: int
+    fresh_rho: int
+    account: Balance
+    lifetime: Balance
+    amendments: tuple[Amendment, ...]
+
+
+class Ledger(Protocol):
+    """A partnership's budget ledger."""
+
+    @property
+    def partnership(self) -> str:
+        """The ledger's identity, which contracts carry."""
+        ...
+
+    @property
+    def policy(self) -> str:
+        """The name of the policy that the ledger was opened from."""
+        ...
+
+    def deltas(self) -> Delta:
+        """The delta at which epsilon is stated, and the one for key discovery: fixed for life."""
+        ...
+
+    def balances(self) -> tuple[Balance, ...]:
+        """All accounts, the lifetime account first."""
+        ...
+
+    def amendments(self) -> tuple[Amendment, ...]:
+        """Every change of a cap, oldest first."""
+        ...
+
+    def amend(self, account: str, cap: Cap) -> Amendment:
+        """Changes a cap, for later charges; never to less than what is spent."""
+        ...
+
+    def freeze(self, account: str, why_code: str) -> None:
+        """Refuses further charges and draws on an account (or on all of them: lifetime)."""
+        ...
+
+    def resolve(self, account: str) -> None:
+        """Ends a freeze: an operator has looked into its reason."""
+        ...
+
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """All registered snapshots, oldest first."""
+        ...
+
+    def register_snapshot(self, name: str, contract_digest: str, map_version: str) -> Snapshot:
+        """Names a state of the data. The same name means the same contract and map for ever."""
+        ...
+
+    def charge(
+        self,
+        plan: Plan,
+        *,
+        snapshot: str,
+        origin: str,
+        exploration: bool,
+        lease: timedelta,
+        epsilon_of: Callable[[int], str],
+    ) -> Run:
+        """Decides what a plan costs here and charges it, or resumes its unfinished run.
+
+        Args:
+            plan: the locked plan.
+            snapshot: a registered snapshot's name.
+            origin: `real` or `synthetic`; one snapshot has one origin.
+            exploration: whether this is for a notebook; what is drawn for one is never used outside.
+            lease: for how long this process alone may move the run.
+            epsilon_of: words units of rho as an epsilon at the conversion delta, for refusals.
+
+        Raises:
+            BudgetError: it does not fit; nothing was charged.
+            LedgerError: the plan is not of this ledger or snapshot, an account is frozen, or another process has it.
+        """
+        ...
+
+    def begin_drawing(self, run: Run) -> Run:
+        """From charged to drawing: noise may be drawn once this has returned, once."""
+        ...
+
+    def store(self, run: Run, vectors: tuple[NoisyVector, ...]) -> Run:
+        """From drawing to measured, with exactly the vectors that the run was charged for."""
+        ...
+
+    def finish(self, run: Run, release_digest: str) -> Run:
+        """From measured to released."""
+        ...
+
+    def abandon(self, run: Run, why_code: str) -> Run:
+        """Ends an unfinished run; what it was charged stays charged."""
+        ...
+
+    def vectors(self, run: Run) -> Mapping[str, tuple[NoisyVector, ...]]:
+        """For each measurement of the run's plan, the vectors to combine, as decided when it was charged."""
+        ...
+
+    def spent_by(self, run: Run) -> Spent:
+        """What the run's statement says."""
+        ...
+
+    def head(self) -> Head:
+        """The chain's last entry."""
+        ...
+
+    def verify_chain(self) -> Head:
+        """Recomputes every hash; raises LedgerError at the first entry that does not match."""
+        ...
+
+    def check(self) -> None:
+        """Adds up all entries again and compares every table with them; raises LedgerError if one differs."""
+        ...
+
+    def close(self) -> None:
+        """Gives the ledger back; no other method may be called afterwards."""
+        ...

@@ -1,0 +1,228 @@
+"""Runs and noisy vectors in SQL, and no rule. The caller holds the transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from dataclasses import astuple, dataclass
+from datetime import datetime
+
+from dpinsights.errors import InternalError, LedgerError
+from dpinsights.governance import books
+from dpinsights.governance.accountant import Decision, Loss, Stored, Verdict
+from dpinsights.governance.ledger.connection import Connection
+from dpinsights.governance.ledger.interface import Run
+from dpinsights.model.noisy import NoisyVector, State
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """A row of runs."""
+
+    run: str
+    identity: str
+    account: str
+    snapshot: str
+    measurement_digest: str
+    origin: str
+    exploration: bool
+    state: State
+    fence: int
+    owner: str
+    lease_until: datetime
+
+
+_RUN = ", ".join(RunRow.__dataclass_fields__)
+
+
+class Runs:
+    """The tables runs, items, vectors, seen and uses of one ledger file."""
+
+    def __init__(self, connection: Connection) -> None:
+        """On a connection; opens no transaction of its own."""
+        self._run, self._rows = connection.run, connection.rows
+
+    def run(self, run: str) -> RunRow:
+        """A run."""
+        rows = self._run_rows("run = ?", run)
+        if not rows:
+            raise LedgerError(f"this ledger has no run {run!r}")
+        return rows[0]
+
+    def unfinished(self, identity: str) -> RunRow | None:
+        """The unfinished run of an identity; a unique index sees to it that there is one at most."""
+        rows = self._run_rows("identity = ? AND state IN ('charged', 'drawing', 'measured')", identity)
+        return rows[0] if rows else None
+
+    def attempts(self, identity: str) -> int:
+        """How many runs of an identity there were."""
+        return int(self._rows("SELECT count(*) FROM runs WHERE identity = ?", identity)[0][0])
+
+    def origins(self, snapshot: str) -> tuple[str, ...]:
+        """The origins that a snapshot was charged with."""
+        rows = self._rows("SELECT DISTINCT origin FROM runs WHERE snapshot = ?", snapshot)
+        return tuple(origin for (origin,) in rows)
+
+    def add(self, row: RunRow, decision: Decision) -> None:
+        """A new run, what was decided for it, and the vectors that its account has paid to see."""
+        values = (*astuple(row)[:-1], row.lease_until.isoformat())
+        self._run(f"INSERT INTO runs ({_RUN}) VALUES ({', '.join('?' * len(values))})", *values)
+        for item in decision.items:
+            losses = (*astuple(item.account), *astuple(item.lifetime))
+            self._run(
+                "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                *(row.run, item.key, item.cells, item.scale, item.verdict, *losses),
+            )
+            for vector in item.uses:
+                self._run("INSERT INTO uses VALUES (?, ?, ?)", row.run, item.key, vector.run)
+                if not vector.seen:
+                    self._run("INSERT INTO seen VALUES (?, ?, ?)", row.account, vector.run, item.key)
+
+    def take_over(self, row: RunRow, owner: str, lease_until: datetime) -> RunRow:
+        """Gives a run to another holder: from now on the former one's fence is stale."""
+        return self._swap("fence = fence + 1, owner = ?, lease_until = ?", row, owner, lease_until.isoformat())
+
+    def move(self, row: RunRow, after: State) -> RunRow:
+        """Compare and set: the run goes to a state if it is still as `row` says."""
+        return self._swap("state = ?", row, after)
+
+    def fresh(self, row: RunRow) -> tuple[str, ...]:
+        """The keys that a run draws."""
+        rows = self._rows("SELECT key FROM items WHERE run = ? AND verdict = 'fresh' ORDER BY key", row.run)
+        return tuple(key for (key,) in rows)
+
+    def noun(self, row: RunRow, *, resumed: bool = False) -> Run:
+        """The run as its holder sees it."""
+        sums = "coalesce(sum(account_rho), 0), coalesce(sum(lifetime_rho), 0)"
+        [(account, lifetime)] = self._rows(f"SELECT {sums} FROM items WHERE run = ?", row.run)
+        return Run(
+            id=row.run,
+            fence=row.fence,
+            state=row.state,
+            account=row.account,
+            snapshot=row.snapshot,
+            measurement_digest=row.measurement_digest,
+            fresh=self.fresh(row),
+            charged_account_units=account,
+            charged_lifetime_units=lifetime,
+            resumed=resumed,
+        )
+
+    def stored(self, snapshot: str, account: str) -> dict[str, tuple[Stored, ...]]:
+        """What is stored for a snapshot, by key, as an account stands to it."""
+        rows = self._rows(
+            "SELECT v.run, v.key, v.scale, v.rho, v.delta, v.exploration, s.account IS NOT NULL FROM vectors v "
+            "LEFT JOIN seen s ON s.run = v.run AND s.key = v.key AND s.account = ? "
+            "WHERE v.snapshot = ? ORDER BY v.rowid",
+            *(account, snapshot),
+        )
+        found: dict[str, tuple[Stored, ...]] = {}
+        for run, key, scale, rho, delta, exploration, seen in rows:
+            vector = Stored(run, key, scale, Loss(rho, delta), bool(exploration), bool(seen))
+            found[key] = (*found.get(key, ()), vector)
+        return found
+
+    def add_vectors(self, row: RunRow, vectors: tuple[NoisyVector, ...]) -> None:
+        """Stores what a run drew, which must be what it was charged for, and notes that its account sees it."""
+        charged = "SELECT key, cells, scale, lifetime_rho, lifetime_delta FROM items WHERE run = ? AND verdict = 'fresh'"
+        planned = {key: planned for key, *planned in self._rows(charged, row.run)}
+        if len(vectors) != len(planned) or {vector.key for vector in vectors} != planned.keys():
+            raise InternalError(f"run {row.run} drew other measurements than it was charged for")
+        for vector in vectors:
+            cells, scale, rho, delta = planned[vector.key]
+            if (len(vector.values), vector.scale, vector.rho_units) != (cells, scale, rho):
+                raise InternalError(f"run {row.run} drew a vector of another length, scale or cost than planned")
+            if vector.snapshot != row.snapshot:
+                raise InternalError(f"run {row.run} drew a vector of another snapshot")
+            noisy = _packed(vector.values)
+            self._run(
+                "INSERT INTO vectors VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                *(row.run, vector.key, row.snapshot, scale, rho, delta, row.exploration),
+                *(noisy, hashlib.sha256(noisy).hexdigest()),
+            )
+            self._run("INSERT INTO seen VALUES (?, ?, ?)", row.account, row.run, vector.key)
+            self._run("INSERT INTO uses VALUES (?, ?, ?)", row.run, vector.key, row.run)
+
+    def used(self, row: RunRow) -> dict[str, tuple[NoisyVector, ...]]:
+        """The vectors of a run, by key, in the order in which they were drawn."""
+        rows = self._rows(
+            "SELECT v.key, v.snapshot, v.scale, v.rho, v.noisy, v.digest FROM uses u "
+            "JOIN vectors v ON v.run = u.drawn_by AND v.key = u.key WHERE u.run = ? ORDER BY u.key, v.rowid",
+            row.run,
+        )
+        found: dict[str, tuple[NoisyVector, ...]] = {}
+        for key, snapshot, scale, rho, noisy, digest in rows:
+            if hashlib.sha256(noisy).hexdigest() != digest:
+                raise LedgerError("a stored noisy vector is damaged: restore the last sound copy of the ledger")
+            found[key] = (*found.get(key, ()), NoisyVector(key, snapshot, scale, rho, _unpacked(noisy)))
+        return found
+
+    def seen_rho(self, row: RunRow) -> int:
+        """The sum of the losses of the vectors that a run uses."""
+        rows = self._rows(
+            "SELECT v.rho FROM uses u JOIN vectors v ON v.run = u.drawn_by AND v.key = u.key WHERE u.run = ?", row.run
+        )
+        return sum(rho for (rho,) in rows)
+
+    def run_books(self) -> dict[str, books.RunBook]:
+        """All runs, in the form in which the entries add up."""
+        found = {}
+        columns = "key, cells, scale, verdict, account_rho, account_delta, lifetime_rho, lifetime_delta"
+        for row in self._run_rows("TRUE"):
+            items = self._rows(f"SELECT {columns} FROM items WHERE run = ? ORDER BY key", row.run)
+            uses = self._rows("SELECT drawn_by, key FROM uses WHERE run = ?", row.run)
+            found[row.run] = books.RunBook(
+                identity=row.identity,
+                account=row.account,
+                snapshot=row.snapshot,
+                measurement_digest=row.measurement_digest,
+                origin=row.origin,
+                exploration=row.exploration,
+                state=row.state,
+                fence=row.fence,
+                items=tuple(
+                    books.ItemBook(key, cells, scale, Verdict(verdict), Loss(rho, delta), Loss(life, life_delta))
+                    for key, cells, scale, verdict, rho, delta, life, life_delta in items
+                ),
+                uses=frozenset(uses),
+            )
+        return found
+
+    def vector_books(self) -> dict[tuple[str, str], books.VectorBook]:
+        """All vectors, without their values."""
+        rows = self._rows("SELECT run, key, snapshot, scale, rho, delta, exploration FROM vectors")
+        return {
+            (run, key): books.VectorBook(snapshot, scale, Loss(rho, delta), bool(exploration))
+            for run, key, snapshot, scale, rho, delta, exploration in rows
+        }
+
+    def seen(self) -> set[tuple[str, str, str]]:
+        """Which account has seen which vector."""
+        return {(account, run, key) for account, run, key in self._rows("SELECT account, run, key FROM seen")}
+
+    def _run_rows(self, where: str, *values: object) -> list[RunRow]:
+        rows = self._rows(f"SELECT {_RUN} FROM runs WHERE {where} ORDER BY rowid", *values)
+        found = []
+        for run, identity, account, snapshot, digest, origin, exploration, state, fence, owner, until in rows:
+            known = (run, identity, account, snapshot, digest, origin)
+            lease_until = datetime.fromisoformat(until)
+            found.append(RunRow(*known, bool(exploration), State(state), fence, owner, lease_until))
+        return found
+
+    def _swap(self, change: str, row: RunRow, *values: object) -> RunRow:
+        where = "run = ? AND state = ? AND fence = ?"
+        changed = self._run(f"UPDATE runs SET {change} WHERE {where}", *values, row.run, row.state, row.fence)
+        if changed != 1:
+            raise InternalError(f"run {row.run} changed inside a transaction")
+        return self.run(row.run)
+
+
+def _packed(values: tuple[int, ...]) -> bytes:
+    try:
+        return struct.pack(f"<{len(values)}q", *values)
+    except struct.error:
+        raise InternalError("a noisy vector holds what is not a 64-bit integer") from None
+
+
+def _unpacked(noisy: bytes) -> tuple[int, ...]:
+    return struct.unpack(f"<{len(noisy) // 8}q", noisy)

@@ -1,0 +1,127 @@
+"""The exact vectors of a plan's draws, and the check that fails closed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from sqlglot import exp
+
+from dpinsights.errors import MeasurementError
+from dpinsights.measurement import tree
+from dpinsights.measurement.customers import CUSTOMER, CUSTOMERS, Reader, customer_table
+from dpinsights.measurement.exact import ExactVector
+from dpinsights.measurement.relations import CELL, ROWS, contributions
+from dpinsights.measurement.tree import Sql
+from dpinsights.model.plan import Measurement, Relation
+
+INT64 = np.iinfo(np.int64)
+
+
+class BoundsViolated(MeasurementError):
+    """The contributions were not within their declared bounds: our SQL or the engine is wrong."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The aggregation did not keep the declared contribution bounds. Nothing was released, the charge is kept, and "
+            "the account is frozen until an operator resolves it."
+        )
+
+
+def exact_vectors(measurements: Sequence[Measurement], reader: Reader) -> dict[str, ExactVector]:
+    """The exact vector of each measurement, by key; the caller has charged for them.
+
+    Raises:
+        BoundsViolated: if the relation after bounding breaks a declared bound, which no person's data can cause.
+    """
+    if not measurements:
+        return {}
+    table = customer_table(measurements, reader)
+    reader.engine.keep(CUSTOMERS, table.select)
+    if reader.engine.rows(_customers_twice()):
+        raise BoundsViolated
+    vectors: dict[str, ExactVector] = {}
+    for relation, measured in by_relation(measurements).items():
+        rows = reader.engine.rows(sums(relation, measured, contributions(relation, measured, table, reader)))
+        vectors |= _split(relation, measured, rows)
+    return vectors
+
+
+def by_relation(measurements: Sequence[Measurement]) -> Mapping[Relation, tuple[Measurement, ...]]:
+    """Measurements of the same relation share its scan; a per-row count and sum do too."""
+    groups: dict[Relation, list[Measurement]] = {}
+    for measurement in measurements:
+        groups.setdefault(measurement.relation, []).append(measurement)
+    return {relation: tuple(measured) for relation, measured in groups.items()}
+
+
+def sums(relation: Relation, measured: Sequence[Measurement], bounded: exp.Select) -> Sql:
+    """One statement: the sums of each cell, then under cell -1 whether any bound was broken.
+
+    Both read the same bounded relation, which is made once.
+    """
+    values = [measurement for measurement in measured if measurement.value is not None]
+    names = [f"v{place}" for place in range(len(values))]
+    by_cell = (
+        exp.select(tree.column(CELL), tree.call("sum", tree.column(ROWS)), *(tree.call("sum", tree.column(n)) for n in names))
+        .from_(tree.table("bounded"))
+        .group_by(tree.column(CELL))
+    )
+    each = exp.select(
+        exp.alias_(exp.Count(this=exp.Star()), "cells", quoted=True),
+        exp.alias_(tree.call("sum", tree.column(ROWS)), "made_of", quoted=True),
+        *(exp.alias_(tree.call(f, tree.column(n)), f"{f}_{n}", quoted=True) for n in (CELL, *names) for f in ("min", "max")),
+    ).from_(tree.table("bounded")).group_by(tree.column(CUSTOMER))
+    broken = exp.or_(*_broken(relation, values, names))
+    nothing = [tree.number(0) for _ in range(1 + len(names))]
+    check = exp.select(tree.number(-1), *nothing).from_(each.subquery("each")).where(broken).limit(1)
+    both = exp.union(by_cell, check, distinct=False)
+    return both.with_("bounded", as_=bounded, materialized=True)
+
+
+def _broken(relation: Relation, values: Sequence[Measurement], names: Sequence[str]) -> list[Sql]:
+    """What must not happen to any customer."""
+    count = Measurement(relation, None, 0, 1)
+    most_rows = relation.rows_per_customer or count.l0
+    broken = [
+        tree.binary(exp.GT, tree.column("cells"), tree.number(count.l0)),
+        tree.binary(exp.GT, tree.column("made_of"), tree.number(most_rows)),
+        tree.binary(exp.LT, tree.column(f"min_{CELL}"), tree.number(0)),
+        tree.binary(exp.GTE, tree.column(f"max_{CELL}"), tree.number(relation.cells)),
+    ]
+    for measurement, name in zip(values, names, strict=True):
+        times = relation.rows_per_customer or 1
+        low, high = min(0, measurement.low * times), max(0, measurement.high * times)
+        if times == 1:
+            low, high = measurement.low, measurement.high
+        broken.append(tree.binary(exp.LT, tree.column(f"min_{name}"), tree.cast(tree.text(str(low)), "HUGEINT")))
+        broken.append(tree.binary(exp.GT, tree.column(f"max_{name}"), tree.cast(tree.text(str(high)), "HUGEINT")))
+    return broken
+
+
+def _customers_twice() -> Sql:
+    """A row if the per-customer table holds a customer twice, which would fan out every join with it."""
+    return (
+        exp.select(tree.number(1))
+        .from_(tree.table(CUSTOMERS))
+        .having(exp.NEQ(this=exp.Count(this=exp.Star()), expression=exp.Count(this=exp.Distinct(expressions=[tree.column(CUSTOMER)]))))
+    )
+
+
+def _split(
+    relation: Relation, measured: Sequence[Measurement], rows: Sequence[tuple[int | None, ...]]
+) -> dict[str, ExactVector]:
+    """Every declared cell gets a number, 0 where nobody contributed; past 64 bits a sum is clamped, never raised."""
+    if any(row[0] == -1 for row in rows):
+        raise BoundsViolated
+    vectors: dict[str, ExactVector] = {}
+    place = 2
+    for measurement in measured:
+        source = 1
+        if measurement.value is not None:
+            source, place = place, place + 1
+        filled = np.zeros(relation.cells, dtype=np.int64)
+        for row in rows:
+            filled[row[0] or 0] = max(INT64.min, min(INT64.max, row[source] or 0))
+        vectors[measurement.key] = ExactVector(filled)
+    return vectors

@@ -1,0 +1,1 @@
+"""The port to what runs SQL, and its implementations: one file each."""

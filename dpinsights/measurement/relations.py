@@ -1,0 +1,239 @@
+"""Bounded contributions: the one primitive on which every statistic stands.
+
+`contributions` gives (customer, cell, values): each customer at most `l0` cells, each value within the measurement's
+bounds. Its stability, in three sentences: a customer's contributions are made from that customer's row of the
+per-customer table and its own rows of one source table, mapped to final codes first; they are then aggregated per
+(customer, complete code), limited by an order that hashes that customer alone, and clamped; so adding or removing a
+customer adds or removes at most l0 of these rows, and changes no other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from dpinsights.measurement import tree
+from dpinsights.measurement.customers import CUSTOMER, CUSTOMERS, CustomerTable, Reader, id_text, is_truncated, needed_parties
+from dpinsights.measurement.nodes import Leaf, condition, value
+from dpinsights.measurement.tree import Sql
+from dpinsights.model.expressions import Node, RowColumn, is_about_rows, walk
+from dpinsights.model.plan import Measurement, Relation
+
+CELL, ROWS, GROUP = "cell", "n", "g"
+
+
+def contributions(relation: Relation, measured: Sequence[Measurement], table: CustomerTable, reader: Reader) -> exp.Select:
+    """The relation (customer, cell, n, v0, v1, ...): one value for each measurement that has one, in order.
+
+    `n` is how many rows a contribution is made of: 1 except for per-row statistics.
+    """
+    values = [measurement for measurement in measured if measurement.value is not None]
+    if relation.rows is None:
+        return _of_customers(relation, values, table, reader)
+    if relation.rows_per_customer is not None:
+        return _per_row(relation, values, table, reader)
+    return _per_customer(relation, values, table, reader)
+
+
+def _eligible(relation: Relation, table: CustomerTable, reader: Reader) -> Sql | None:
+    """Population, condition, and everything about the customer that must not be null."""
+    members = [table.is_member(party) for party in sorted(needed_parties(relation, reader))]
+    where = None if relation.where is None else condition(relation.where, table.leaf)
+    codes = [group.code for group in relation.groups if not is_about_rows(group.code)]
+    present = [relation.present] if relation.present is not None and not is_about_rows(relation.present) else []
+    return tree.every([*members, where, *(tree.not_null(value(node, table.leaf)) for node in codes + present)])
+
+
+def _where(select: exp.Select, given: Sql | None) -> exp.Select:
+    return select if given is None else select.where(given)
+
+
+def _radix(numbers: Sequence[tuple[Sql, int]]) -> Sql:
+    """The mixed radix number of (digit, size) pairs, the last fastest."""
+    total: Sql | None = None
+    for digit, size in numbers:
+        total = digit if total is None else tree.binary(exp.Add, tree.binary(exp.Mul, total, tree.number(size)), digit)
+    return tree.number(0) if total is None else total
+
+
+def _cell(relation: Relation, codes: Sequence[Sql]) -> Sql:
+    return _radix([(code, group.size) for code, group in zip(codes, relation.groups, strict=True)])
+
+
+def clamped_value(measurement: Measurement, raw: Sql) -> Sql:
+    """A contribution within the declared bounds."""
+    low, high = (tree.cast(tree.text(str(bound)), "HUGEINT") for bound in (measurement.low, measurement.high))
+    return tree.cast(tree.clamped(raw, low, high), "BIGINT")
+
+
+def _named(made: Sequence[Sql], prefix: str) -> list[exp.Expression]:
+    return [exp.alias_(sql, f"{prefix}{place}", quoted=True) for place, sql in enumerate(made)]
+
+
+def _of_customers(
+    relation: Relation, values: Sequence[Measurement], table: CustomerTable, reader: Reader
+) -> exp.Select:
+    """Each eligible customer contributes to the one cell of its codes."""
+    cell = _cell(relation, [value(group.code, table.leaf) for group in relation.groups])
+    select = exp.select(
+        tree.column(CUSTOMER, CUSTOMERS),
+        exp.alias_(cell, CELL, quoted=True),
+        exp.alias_(tree.number(1), ROWS, quoted=True),
+        *_named([clamped_value(m, value(_value(m), table.leaf)) for m in values], "v"),
+    ).from_(tree.table(CUSTOMERS))
+    return _where(select, _eligible(relation, table, reader))
+
+
+def _value(measurement: Measurement) -> Node:
+    if measurement.value is None:
+        raise AssertionError("a count has no value")
+    return measurement.value
+
+
+class _Rows:
+    """The rows that may contribute: cleaned, filtered, with their row-level codes and values."""
+
+    def __init__(self, relation: Relation, values: Sequence[Measurement], table: CustomerTable, reader: Reader) -> None:
+        self.table = table
+        self.name = relation.rows or ""
+        self.row_groups = [group for group in relation.groups if is_about_rows(group.code)]
+        self.row_values = [m for m in values if is_about_rows(_value(m))]
+        present = relation.present if relation.present is not None and is_about_rows(relation.present) else None
+        nodes: list[Node] = [group.code for group in self.row_groups] + [_value(m) for m in self.row_values]
+        nodes += [node for node in (relation.rows_where, present) if node is not None]
+        leaves = [leaf for node in nodes for leaf in walk(node)]
+        self.used = {leaf.column for leaf in leaves if isinstance(leaf, RowColumn)}
+        self.codes = [value(group.code, self.leaf) for group in self.row_groups]
+        self.where = tree.every(
+            [
+                None if relation.rows_where is None else condition(relation.rows_where, self.leaf),
+                *(tree.not_null(code) for code in self.codes),
+                None if present is None else tree.not_null(value(present, self.leaf)),
+            ]
+        )
+        self.needs_customer = any(isinstance(leaf, Leaf) and not isinstance(leaf, RowColumn) for leaf in leaves)
+
+    def leaf(self, leaf: Leaf) -> Sql:
+        return tree.column(f"_{leaf.column}", "row") if isinstance(leaf, RowColumn) else self.table.leaf(leaf)
+
+    def select(self, relation: Relation, reader: Reader, extra: Sequence[str] = ()) -> exp.Select:
+        """FROM the cleaned rows of eligible customers, WHERE they count."""
+        rows = reader.rows(self.name, self.used | set(extra)).subquery("row")
+        eligible = _eligible(relation, self.table, reader)
+        select = exp.select(tree.column(CUSTOMER, "row")).from_(rows)
+        if self.needs_customer:
+            select = _where(select.join(tree.table(CUSTOMERS), on=_same_customer("row")), eligible)
+        else:
+            known = _where(exp.select(tree.column(CUSTOMER, CUSTOMERS)).from_(tree.table(CUSTOMERS)), eligible)
+            select = select.where(exp.In(this=tree.column(CUSTOMER, "row"), query=known.subquery()))
+        return _where(select, self.where)
+
+
+def _same_customer(alias: str) -> Sql:
+    return tree.binary(exp.EQ, tree.column(CUSTOMER, alias), tree.column(CUSTOMER, CUSTOMERS))
+
+
+def _per_customer(
+    relation: Relation, values: Sequence[Measurement], table: CustomerTable, reader: Reader
+) -> exp.Select:
+    """Rows to (customer, group) sums, at most k groups a customer by the selection order, clamped after summing."""
+    rows = _Rows(relation, values, table, reader)
+    group = _radix([(code, g.size) for code, g in zip(rows.codes, rows.row_groups, strict=True)])
+    sums = [tree.call("sum", value(_value(m), rows.leaf)) for m in rows.row_values]
+    inner = rows.select(relation, reader).select(exp.alias_(group, GROUP, quoted=True), *_named(sums, "s"))
+    grouped = inner.group_by(tree.column(CUSTOMER, "row"), group)
+    kept = tree.column(GROUP, "kept")
+    select = exp.select(
+        tree.column(CUSTOMER, "kept"),
+        exp.alias_(_cell(relation, _all_codes(relation, rows, kept)), CELL, quoted=True),
+        exp.alias_(tree.number(1), ROWS, quoted=True),
+        *_named(_values(values, rows, [tree.column(f"s{i}", "kept") for i in range(len(sums))]), "v"),
+    )
+    select = select.from_(grouped.subquery("kept")).join(tree.table(CUSTOMERS), on=_same_customer("kept"))
+    return bound_groups(select, relation, rows.row_groups and math.prod(g.size for g in rows.row_groups))
+
+
+def bound_groups(select: exp.Select, relation: Relation, reach: object) -> exp.Select:
+    """Keeps a customer's k groups with the lowest positions p = (g * a + r) mod P."""
+    if not is_truncated(relation):
+        return select
+    prime = smallest_prime(max(2, int(reach)))  # type: ignore[call-overload]
+    a = tree.binary(exp.Add, tree.binary(exp.Mod, tree.column("h_a", CUSTOMERS), tree.number(prime - 1)), tree.number(1))
+    r = tree.binary(exp.Mod, tree.column("h_r", CUSTOMERS), tree.number(prime))
+    scattered = tree.binary(exp.Add, tree.binary(exp.Mul, tree.column(GROUP, "kept"), a), r)
+    position = tree.binary(exp.Mod, scattered, tree.number(prime))
+    place = tree.numbered([tree.column(CUSTOMER, "kept")], [position])
+    return select.qualify(tree.binary(exp.LTE, place, tree.number(relation.groups_per_customer)))
+
+
+def _all_codes(relation: Relation, rows: _Rows, group: Sql) -> list[Sql]:
+    """Each group's code in order: a customer's from its table, a row's as a digit of the row-level number."""
+    below = math.prod(g.size for g in rows.row_groups)
+    codes: list[Sql] = []
+    for g in relation.groups:
+        if not is_about_rows(g.code):
+            codes.append(value(g.code, rows.table.leaf))
+            continue
+        below //= g.size
+        digit = group if below == 1 else tree.binary(exp.IntDiv, group, tree.number(below))
+        codes.append(tree.binary(exp.Mod, digit, tree.number(g.size)))
+    return codes
+
+
+def _values(values: Sequence[Measurement], rows: _Rows, sums: Sequence[Sql]) -> list[Sql]:
+    found = dict(zip((m.key for m in rows.row_values), sums, strict=True))
+    return [clamped_value(m, found.get(m.key) or value(_value(m), rows.table.leaf)) for m in values]
+
+
+def _per_row(relation: Relation, values: Sequence[Measurement], table: CustomerTable, reader: Reader) -> exp.Select:
+    """At most r rows a customer by digest; each clamped; then summed per (customer, cell)."""
+    rows = _Rows(relation, values, table, reader)
+    declared = list(reader.contract.tables[rows.name].columns)
+    content = [tree.column(f"_{column}", "row") for column in declared]
+    inner = rows.select(relation, reader, declared).select(
+        *_named(rows.codes, "c"),
+        *_named([value(_value(m), rows.leaf) for m in rows.row_values], "s"),
+        *_named(content, "d"),
+        exp.alias_(tree.numbered([tree.column(CUSTOMER, "row"), *content], []), "copy", quoted=True),
+    )
+    row_text = tree.joined([tree.column(f"d{i}", "numbered") for i in range(len(declared))], ",")
+    customer = tree.column(CUSTOMER, "numbered")
+    parts = [tree.text(relation.seed), id_text(customer), row_text, tree.cast(tree.column("copy", "numbered"), "VARCHAR")]
+    place = tree.numbered([customer], [tree.call("sha256", tree.joined(parts, "|"))])
+    chosen = (
+        exp.select(exp.Star())
+        .from_(inner.subquery("numbered"))
+        .qualify(tree.binary(exp.LTE, place, tree.number(relation.rows_per_customer)))
+    )
+    places = iter(range(len(rows.codes)))
+    codes = [
+        tree.column(f"c{next(places)}", "kept") if is_about_rows(g.code) else value(g.code, table.leaf)
+        for g in relation.groups
+    ]
+    cell = _cell(relation, codes)
+    each = _values(values, rows, [tree.column(f"s{i}", "kept") for i in range(len(rows.row_values))])
+    return (
+        exp.select(
+            tree.column(CUSTOMER, "kept"),
+            exp.alias_(cell, CELL, quoted=True),
+            exp.alias_(exp.Count(this=exp.Star()), ROWS, quoted=True),
+            *_named([tree.call("sum", one) for one in each], "v"),
+        )
+        .from_(chosen.subquery("kept"))
+        .join(tree.table(CUSTOMERS), on=_same_customer("kept"))
+        .group_by(tree.column(CUSTOMER, "kept"), cell)
+    )
+
+
+def smallest_prime(at_least: int) -> int:
+    """The smallest prime that is at least a number.
+
+    >>> [smallest_prime(n) for n in (2, 4, 20, 31)]
+    [2, 5, 23, 31]
+    """
+    candidate = max(2, at_least)
+    while any(candidate % divisor == 0 for divisor in range(2, math.isqrt(candidate) + 1)):
+        candidate += 1
+    return candidate

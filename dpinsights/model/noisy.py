@@ -1,0 +1,53 @@
+"""What a measurement left behind, and what accounts hold: plain facts that a ledger stores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """The states of a run. Each step is durable before the next begins."""
+
+    CHARGED = "charged"
+    DRAWING = "drawing"
+    MEASURED = "measured"
+    RELEASED = "released"
+    ABANDONED = "abandoned"
+
+
+@dataclass(frozen=True)
+class NoisyVector:
+    """A released vector of noisy integers, in the order of its measurement's cells, with its noise's scale."""
+
+    key: str
+    snapshot: str
+    scale: float
+    rho_units: int
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Balance:
+    """One account: what it may spend and has spent, in ledger units.
+
+    `cap_epsilon` is the cap as its policy or amendment words it; `frozen` is the code of the reason, if it is frozen.
+    """
+
+    account: str
+    cap_rho: int
+    cap_delta: int
+    spent_rho: int
+    spent_delta: int
+    cap_epsilon: str = ""
+    frozen: str | None = None
+
+    @property
+    def left_rho(self) -> int:
+        """What is left."""
+        return self.cap_rho - self.spent_rho
+
+    @property
+    def left_delta(self) -> int:
+        """What is left of delta."""
+        return self.cap_delta - self.spent_delta

@@ -1,0 +1,171 @@
+"""A release: the numbers that came out, each with its interval, and the statement of what they cost.
+
+All of it is post-processing of noisy vectors and public definitions; the reporting room sees nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+
+from dpinsights.model.names import FrozenMap
+from dpinsights.model.plan import Axis
+
+
+class Flag(StrEnum):
+    """What a reader must know of a number."""
+
+    BOUND_DECLARED = "bound-declared"  # values were clamped to declared bounds: the number may be biased towards them
+    GROUPS_LIMITED = "groups-limited"  # a customer counts in at most k groups, or r rows
+    NOT_ABOVE_ZERO = "not-above-zero"  # the interval holds zero
+    TOO_WIDE = "too-wide"  # the interval is too wide to mean anything
+    MISSED_FORECAST = "missed-forecast"  # the margin is wider than the plan expected
+    CHANGED_BY_CONSISTENCY = "changed-by-consistency"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One number: `low` to `high` is the interval; all exact decimals in the table's unit.
+
+    `value` is None where the interval is too wide for one to mean anything (a mean over a group that may be empty).
+    """
+
+    value: Decimal | None
+    low: Decimal
+    high: Decimal
+    margin: Decimal
+    flags: tuple[Flag, ...] = ()
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A group's keys, one for each axis, and its estimate; `address` is the number's place in the release."""
+
+    address: str
+    keys: tuple[str, ...]
+    estimate: Estimate
+
+
+@dataclass(frozen=True)
+class NoiseFact:
+    """The noise under a table: the mechanism, its scale and sensitivity in `step`s, and what it cost.
+
+    `draws` counts the independent draws that were combined by inverse variance; scale is then the combined one.
+    """
+
+    role: str
+    mechanism: str
+    scale: float
+    step: Decimal
+    l0: int
+    linf: int
+    l2_squared: int
+    rho_units: int
+    rho: float
+    rho_two: float
+    draws: int = 1
+
+
+@dataclass(frozen=True)
+class ResultTable:
+    """The answer to one query: one cell for every combination of declared keys.
+
+    Attributes:
+        estimates: what the numbers estimate, as in `PlannedQuery`.
+        interval: how the interval is made (`discrete-gaussian`, `combined-gaussian`, `fieller`, `box`).
+        low, high: declared bounds of one contribution in the unit, or None for counts.
+    """
+
+    name: str
+    title: FrozenMap[str, str]
+    note: FrozenMap[str, str] | None
+    measure: str
+    of: str
+    estimates: str
+    interval: str
+    unit: str | None
+    step: Decimal
+    population: str
+    where: str | None
+    rows_where: str | None
+    k: int | None
+    r: int | None
+    low: Decimal | None
+    high: Decimal | None
+    margin_wanted: Decimal | None
+    axes: tuple[Axis, ...]
+    cells: tuple[Cell, ...]
+    noise: tuple[NoiseFact, ...]
+
+
+@dataclass(frozen=True)
+class Spending:
+    """A privacy loss as printed: rho in ledger units, and epsilon at the conversion delta and with discovery's added."""
+
+    rho_units: int
+    epsilon: Decimal
+
+
+@dataclass(frozen=True)
+class Statement:
+    """The privacy statement of a release.
+
+    Attributes:
+        report: what this report's numbers cost if every one of them were drawn afresh (what its reader has seen of it).
+        report_two: the same for a change of all rows of one customer at one party only, the other's known: map(2).
+        account, account_cap: the recipient's account after this report, and its cap.
+        lifetime, lifetime_cap: the partnership's over all recipients.
+        conversion_delta, discovery_delta: the deltas.
+    """
+
+    privacy_unit: str
+    adjacency: str
+    measure: str
+    report: Spending
+    report_two: Spending
+    fresh: Spending
+    account: Spending
+    account_cap: Spending
+    lifetime: Spending
+    lifetime_cap: Spending
+    conversion_delta: Decimal
+    discovery_delta: Decimal
+    snapshot_map: str
+    amendments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Release:
+    """What a run released.
+
+    Attributes:
+        names: what readers may call the names in `of`, `where` and `rows_where`: a table (`jd.orders`), a column
+            (`jd.orders.amount`), a feature (`online_spend`), a key of a category (`icbc.holdings.product=deposit`).
+            What has no name here is printed as it is written.
+    """
+
+    release: str
+    report: str
+    version: int
+    contract: str
+    partnership: str
+    contract_digest: str
+    measurement_digest: str
+    reader_digest: str
+    title: FrozenMap[str, str]
+    summary: FrozenMap[str, str] | None
+    parties: FrozenMap[str, FrozenMap[str, str]]
+    audience: str
+    account: str
+    start: date
+    until: date
+    released_on: date
+    confidence: Decimal
+    origin: str
+    approved: bool
+    statement: Statement
+    tables: tuple[ResultTable, ...]
+    versions: FrozenMap[str, str]
+    names: FrozenMap[str, FrozenMap[str, str]] = FrozenMap()

@@ -1,0 +1,274 @@
+"""The eight steps on one screen: define, plan, charge, aggregate, privatize, estimate, report (verify comes with receipts).
+
+`run_report` is the whole line; `release_plan` is the part of it from a plan to a release, which a notebook shares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from dpinsights.definitions.loading import load_checked, load_policy, load_report, load_sources
+from dpinsights.definitions.resolving import CheckedContract, check_report, report_digests
+from dpinsights.errors import DpInsightsError, LedgerError
+from dpinsights.estimation.estimates import CONFIDENCE, tables
+from dpinsights.governance.ledger.interface import Ledger, Run
+from dpinsights.measurement.aggregation import BoundsViolated, exact_vectors
+from dpinsights.measurement.customers import Reader
+from dpinsights.measurement.engines.duckdb import DuckDb
+from dpinsights.measurement.privatizing import noise_of, privatize
+from dpinsights.mechanisms.loss import epsilon_of
+from dpinsights.mechanisms.noise import GaussianNoise, units_up
+from dpinsights.model.canonical import digest
+from dpinsights.model.contract import Contract
+from dpinsights.model.names import FrozenMap, in_language
+from dpinsights.model.noisy import NoisyVector, State
+from dpinsights.model.plan import Plan
+from dpinsights.model.policy import Policy, Sources
+from dpinsights.model.release import Release, Spending, Statement
+from dpinsights.model.report import Report
+from dpinsights.model.resolved import ResolvedQuery
+from dpinsights.planning.planning import make_plan
+from dpinsights.reporting.files import bundle, write_release
+
+EXPLORATION = "exploration"
+"""The account of notebooks: what it draws is never used for an outside audience."""
+
+NO_ACCOUNT_MAP = "none"
+"""The map version of a snapshot whose two parties already share customer ids."""
+
+LEASE = timedelta(minutes=30)
+STAGES = ("define", "plan", "charge", "aggregate", "privatize", "estimate", "report")
+
+Stage = Callable[[str], None]
+"""Told the name of each stage as it begins: a fixed list, so that it says nothing of the data."""
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """A report's definitions, checked together.
+
+    Attributes:
+        folder: where templates and the like are looked for.
+    """
+
+    folder: Path
+    checked: CheckedContract
+    policy: Policy
+    report: Report
+    queries: tuple[ResolvedQuery, ...]
+
+    @property
+    def contract(self) -> Contract:
+        """The contract."""
+        return self.checked.contract
+
+
+def define(path: Path) -> Definitions:
+    """Step 1: a report with the contract and the policy beside it.
+
+    Raises:
+        DefinitionError: all problems of a file at once.
+    """
+    folder = path.parent
+    checked = load_checked(folder / "contract.yaml")
+    policy = load_policy(folder / "policy.yaml", checked.contract)
+    report = load_report(path, checked, policy)
+    return Definitions(folder, checked, policy, report, check_report(report, checked, policy))
+
+
+def plan(definitions: Definitions) -> Plan:
+    """Step 2: measurements, cost, noise and expected margins; no data is read."""
+    digests = report_digests(definitions.report, definitions.checked, definitions.queries)
+    return make_plan(definitions.report, definitions.queries, definitions.contract, definitions.policy, digests)
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where the rows are, for one run: the operator's sources and how to reach them."""
+
+    sources: Sources
+    folder: Path
+    work: Path
+    frames: Mapping[str, Any] | None = None
+
+    @contextmanager
+    def reader(self, contract: Contract) -> Iterator[Reader]:
+        """The sources opened and their schemas checked; no row is read."""
+        engine = DuckDb(self.sources, folder=self.folder, work=self.work, frames=self.frames)
+        try:
+            yield Reader(contract, engine)
+        finally:
+            engine.close()
+
+
+def data_of(sources: Path, contract: Contract, work: Path) -> Data:
+    """The data that a sources file names."""
+    return Data(load_sources(sources, contract), sources.parent, work)
+
+
+def measure(planned: Plan, contract: Contract, data: Data, ledger: Ledger, stage: Stage) -> Run:
+    """Steps 3 to 5: charge, aggregate, privatize, each durable before the next; returns the measured run.
+
+    What was measured already on this snapshot, precisely enough, is neither charged nor drawn again. The ledger
+    decides; a run that was charged but not drawn goes on without a new charge.
+    """
+    if ledger.partnership != planned.partnership:
+        raise LedgerError(
+            f"the ledger is of partnership {ledger.partnership}, the contract of {planned.partnership}: name the right "
+            "--state, or write the ledger's identity into the contract"
+        )
+    with data.reader(contract) as reader:
+        stage("charge")
+        ledger.register_snapshot(data.sources.snapshot, planned.contract_digest, NO_ACCOUNT_MAP)
+        run = ledger.charge(
+            planned,
+            snapshot=data.sources.snapshot,
+            origin=data.sources.origin,
+            exploration=planned.account == EXPLORATION,
+            lease=LEASE,
+            epsilon_of=lambda units: str(epsilon_of(units, planned.conversion_delta)),
+        )
+        if run.state is not State.CHARGED:
+            return run
+        stage("aggregate")
+        draws = [planned.draw(key) for key in run.fresh]
+        try:
+            exact = exact_vectors([draw.measurement for draw in draws], reader)
+        except BoundsViolated:
+            ledger.abandon(run, "bounds-violated")
+            ledger.freeze(planned.account, "bounds-violated")
+            raise
+        stage("privatize")
+        run = ledger.begin_drawing(run)
+        noisy = privatize(draws, exact, partnership=planned.partnership, snapshot=run.snapshot)
+        return ledger.store(run, noisy)
+
+
+def release_of(
+    planned: Plan,
+    report: Report,
+    contract: Contract,
+    run: Run,
+    ledger: Ledger,
+    *,
+    origin: str,
+    now: datetime,
+    stage: Stage,
+) -> Release:
+    """Step 6: the noisy vectors of a run as estimates, with the statement of what they cost."""
+    stage("estimate")
+    vectors = ledger.vectors(run)
+    losses = {key: _loss(planned, key, drawn) for key, drawn in vectors.items()}
+    default_title = FrozenMap({"en": report.report.replace("-", " ")})
+    return Release(
+        release=f"{report.report}-{run.id}",
+        report=report.report,
+        version=report.version,
+        contract=planned.contract,
+        partnership=planned.partnership,
+        contract_digest=planned.contract_digest,
+        measurement_digest=planned.measurement_digest,
+        reader_digest=planned.reader_digest,
+        title=report.title or default_title,
+        summary=report.summary,
+        parties=FrozenMap({name: party.name for name, party in contract.parties.items()}),
+        audience=report.audience,
+        account=report.account,
+        start=report.period.start,
+        until=report.period.until,
+        released_on=now.date(),
+        confidence=CONFIDENCE,
+        origin=origin,
+        approved=False,
+        statement=_statement(planned, run, ledger, losses),
+        tables=tables(planned, vectors, losses),
+        versions=FrozenMap({name: version(name) for name in ("dpinsights", "opendp", "duckdb")}),
+    )
+
+
+def _loss(planned: Plan, key: str, drawn: tuple[NoisyVector, ...]) -> tuple[float, float]:
+    """OpenDP's map(1) and map(2), added over a measurement's draws."""
+    draw = planned.draw(key)
+    l2_squared, size = draw.measurement.l2_squared, draw.measurement.relation.cells
+    noises = [
+        GaussianNoise(unit=planned.partnership, size=size, l2_squared=l2_squared, scale=vector.scale) for vector in drawn
+    ]
+    return sum(noise.rho(1) for noise in noises), sum(noise.rho(2) for noise in noises)
+
+
+def _statement(planned: Plan, run: Run, ledger: Ledger, losses: Mapping[str, tuple[float, float]]) -> Statement:
+    spent = ledger.spent_by(run)
+
+    def spending(units: int) -> Spending:
+        return Spending(units, epsilon_of(units, planned.conversion_delta))
+
+    return Statement(
+        privacy_unit="customer",
+        adjacency="add-or-remove-one-customer",
+        measure="approximate zCDP",
+        report=spending(spent.seen_rho),
+        report_two=spending(sum(units_up(two) for _, two in losses.values())),
+        fresh=spending(spent.fresh_rho),
+        account=spending(spent.account.spent_rho),
+        account_cap=spending(spent.account.cap_rho),
+        lifetime=spending(spent.lifetime.spent_rho),
+        lifetime_cap=spending(spent.lifetime.cap_rho),
+        conversion_delta=planned.conversion_delta,
+        discovery_delta=planned.discovery_delta,
+        snapshot_map=NO_ACCOUNT_MAP,
+        amendments=tuple(
+            f"{change.day}: {change.account} {change.before.epsilon} -> {change.after.epsilon}" for change in spent.amendments
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class Released:
+    """What `run_report` gives back: the release, and the folder that holds its files."""
+
+    release: Release
+    folder: Path
+
+
+def run_report(
+    path: Path,
+    *,
+    ledger: Ledger,
+    data: Callable[[Contract], Data],
+    releases: Path,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    stage: Stage = lambda _: None,
+) -> Released:
+    """All steps, from a report's definition to its files.
+
+    Args:
+        path: the report's YAML; contract.yaml and policy.yaml lie beside it.
+        ledger: the partnership's, open.
+        data: the sources, given the contract.
+        releases: where the release's folder is made.
+        now: the clock; a release carries the day.
+        stage: told each stage as it begins.
+    """
+    stage("define")
+    definitions = define(path)
+    stage("plan")
+    planned = plan(definitions)
+    rows = data(definitions.contract)
+    run = measure(planned, definitions.contract, rows, ledger, stage)
+    release = release_of(
+        planned, definitions.report, definitions.contract, run, ledger, origin=rows.sources.origin, now=now(), stage=stage
+    )
+    stage("report")
+    templates = definitions.folder / "templates"
+    files = bundle(release, template=definitions.report.template, templates=templates if templates.is_dir() else None)
+    folder = releases / release.release
+    write_release(files, folder)
+    ledger.finish(run, digest(dict(files), purpose="release-files"))
+    return Released(release, folder)

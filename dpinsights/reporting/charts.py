@@ -1,0 +1,208 @@
+"""The geometry of a chart: bars with their intervals, in panels that share one scale.
+
+Horizontal places are shares of the panel's width, so that a chart fits any screen while its text keeps its size; each bar
+lies under a line with its label and its value. All of it is plain data: macros in `templates/_charts.html` draw it.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+from typing import Any
+
+from dpinsights.model.release import Cell
+from dpinsights.reporting.figures import Figures, State
+from dpinsights.reporting.words import Words
+
+ROW = 36
+"""The height of a bar with its line of text, in pixels."""
+
+_LONGEST = 60
+_MOST_PANELS = 12
+_MOST_BARS = 96
+_PER_COLUMN = 16
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One number to be drawn: its label, the cell, and its address's id in the page."""
+
+    label: str
+    cell: Cell
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Bars under one heading (empty where there is one panel)."""
+
+    heading: str
+    bars: tuple[Bar, ...]
+
+
+def panels_of(labels: Sequence[Sequence[str]], cells: Sequence[Cell], join: str) -> tuple[Panel, ...]:
+    """The panels of a table: one for each group of all axes but the last; none where that is too much for the eye.
+
+    Args:
+        labels: the labels of each axis's keys.
+        cells: the cells, last axis fastest.
+        join: what stands between the labels of one heading.
+    """
+    if not labels:
+        return (Panel("", tuple(Bar("", cell) for cell in cells)),)
+    last = labels[-1]
+    if len(labels) == 1:
+        shown = [Bar(label, cell) for label, cell in zip(last, cells, strict=True)][:_LONGEST]
+        columns = 2 if len(shown) > _PER_COLUMN else 1
+        length = -(-len(shown) // columns)
+        return tuple(Panel("", tuple(shown[at : at + length])) for at in range(0, len(shown), length))
+    count = len(cells) // len(last)
+    if count > _MOST_PANELS or len(cells) > _MOST_BARS:
+        return ()
+    headings = [""]
+    for axis in labels[:-1]:
+        headings = [f"{head}{join if head else ''}{label}" for head in headings for label in axis]
+    return tuple(
+        Panel(heading, tuple(Bar(label, cells[at * len(last) + i]) for i, label in enumerate(last)))
+        for at, heading in enumerate(headings)
+    )
+
+
+def chart(panels: Sequence[Panel], figures: Figures, words: Words) -> dict[str, Any]:
+    """A chart as plain data: `columns` panels side by side on a wide screen, each with its bars and ticks."""
+    scale = _Scale.over([bar.cell for panel in panels for bar in panel.bars], figures)
+    columns = 1 if len(panels) == 1 else 2
+    if len(panels) > 2 and all(len(panel.bars) <= 6 for panel in panels):
+        columns = 3
+    width = {1: 56, 2: 46, 3: 38}[columns]
+    return {
+        "columns": columns,
+        "panels": [_panel(panel, scale, figures, width, words) for panel in panels],
+    }
+
+
+def _panel(panel: Panel, scale: _Scale, figures: Figures, width: int, words: Words) -> dict[str, Any]:
+    bottom = len(panel.bars) * ROW + 4
+    return {
+        "heading": panel.heading,
+        "height": bottom + 20,
+        "bottom": bottom,
+        "zero": scale.at(Decimal(0)),
+        "ticks": scale.ticks(figures),
+        "bars": [_bar(bar, row * ROW, scale, figures, width) for row, bar in enumerate(panel.bars)],
+    }
+
+
+def _bar(bar: Bar, top: int, scale: _Scale, figures: Figures, width: int) -> dict[str, Any]:
+    estimate = bar.cell.estimate
+    figure = figures.figure(estimate)
+    low, high = figures.shown_ends(estimate)
+    found: dict[str, Any] = {
+        "address": bar.cell.address,
+        "label": shortened(bar.label, max(width - columns_of(figure.short) - 2, 8)),
+        "text": figure.short,
+        "state": figure.state.value,
+        "text_y": top + 15,
+        "bar_y": top + 21,
+        "middle": top + 27,
+        "cap_top": top + 22,
+        "cap_bottom": top + 32,
+        "low": scale.at(low),
+        "high": scale.at(high),
+        "low_inside": scale.low <= low,
+        "high_inside": high <= scale.high,
+        "bar": None,
+    }
+    if figure.state is not State.TOO_WIDE and estimate.value is not None:
+        start, end = sorted((scale.clip(Decimal(0)), scale.clip(estimate.value)))
+        if end > start:
+            found["bar"] = {"x": scale.at(start), "width": scale.length(end - start)}
+    return found
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """From a table's unit to shares of the width; zero is always on it."""
+
+    low: Decimal
+    high: Decimal
+    step: Decimal
+
+    @classmethod
+    def over(cls, cells: Sequence[Cell], figures: Figures) -> _Scale:
+        """A scale that holds all intervals but those too wide to mean anything."""
+        usable = [cell.estimate for cell in cells if figures.figure(cell.estimate).state is not State.TOO_WIDE]
+        ends = [figures.shown_ends(estimate) for estimate in usable]
+        low = min([Decimal(0), *(low for low, _ in ends)])
+        high = max([Decimal(0), *(high for _, high in ends)])
+        if not usable:
+            low, high = figures.shown_ends(cells[0].estimate) if cells else (low, high)
+            low, high = min(low, Decimal(0)), max(high, Decimal(0))
+        step = nice_step((high - low) / 4) if high > low else Decimal(1)
+        # The right end is not rounded up to a tick: a bar may as well use the room.
+        return cls(low, max(high, low + step), step)
+
+    def clip(self, value: Decimal) -> Decimal:
+        return min(max(value, self.low), self.high)
+
+    def at(self, value: Decimal) -> str:
+        """Where a value lies, clipped to the scale; a hair from both edges so that strokes are not cut."""
+        share = (self.clip(value) - self.low) / (self.high - self.low)
+        return f"{Decimal('0.4') + share * Decimal('99.2'):.2f}%"
+
+    def length(self, difference: Decimal) -> str:
+        return f"{difference / (self.high - self.low) * Decimal('99.2'):.2f}%"
+
+    def ticks(self, figures: Figures) -> list[dict[str, str]]:
+        """Round values within the scale, and how their text is anchored."""
+        first = (self.low / self.step).to_integral_value(rounding=ROUND_CEILING)
+        values, value = [], first * self.step
+        while value <= self.high:
+            values.append(value)
+            value += self.step
+        return [
+            {"at": self.at(value), "text": _tick(value, self.step, figures), "anchor": self._anchor(value)}
+            for value in values
+        ]
+
+    def _anchor(self, value: Decimal) -> str:
+        share = (value - self.low) / (self.high - self.low)
+        return "start" if share < Decimal("0.08") else "end" if share > Decimal("0.92") else "middle"
+
+
+def _tick(value: Decimal, step: Decimal, figures: Figures) -> str:
+    place = min(step.adjusted() + (2 if figures.share else -figures.power), 0)
+    return figures.amount(value, place)
+
+
+def nice_step(least: Decimal) -> Decimal:
+    """The smallest of 1, 2, 5 times a power of ten that is at least `least`.
+
+    >>> nice_step(Decimal("2600")), nice_step(Decimal("0.021"))
+    (Decimal('5E+3'), Decimal('0.05'))
+    """
+    power = Decimal((0, (1,), least.adjusted()))
+    return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= least)
+
+
+def columns_of(text: str) -> int:
+    """How wide a text is, in Latin letters; Chinese characters take two.
+
+    >>> columns_of("A4"), columns_of("大众")
+    (2, 4)
+    """
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def shortened(text: str, width: int) -> str:
+    """A text cut to a width, with an ellipsis where it was cut.
+
+    >>> shortened("Certificate of deposit", 12)
+    'Certificate…'
+    """
+    if columns_of(text) <= width:
+        return text
+    while text and columns_of(text) > width - 1:
+        text = text[:-1]
+    return text.rstrip() + "…"

@@ -1,0 +1,212 @@
+"""The privacy statement and the receipt of a release, as plain data for templates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import timedelta
+from decimal import ROUND_CEILING, Decimal
+from typing import Any
+
+from markupsafe import Markup
+
+from dpinsights.model.numbers import RHO_UNITS, plain
+from dpinsights.model.release import NoiseFact, Release, Spending
+from dpinsights.reporting.figures import power_text, significant
+from dpinsights.reporting.results import ResultView
+from dpinsights.reporting.words import Words
+
+
+def epsilon_text(spending: Spending, words: Words) -> str:
+    """An epsilon to three digits, rounded up: a loss is never understated."""
+    return significant(spending.epsilon, 3, words, ROUND_CEILING)
+
+
+def rho_text(rho_units: int, words: Words) -> str:
+    """A rho to three digits, rounded up, from ledger units."""
+    return significant(Decimal(rho_units) / RHO_UNITS, 3, words, ROUND_CEILING)
+
+
+def party_name(release: Release, party: str, words: Words) -> str:
+    """A party's name, or an audience that is no party as it is written."""
+    return words.name(release.parties.get(party), party)
+
+
+def statement_data(release: Release, views: Sequence[ResultView], words: Words) -> dict[str, Any]:
+    """All of the statement."""
+    said = release.statement
+    first, second = [words.name(names, party) for party, names in release.parties.items()][:2]
+    delta, discovery = power_text(said.conversion_delta), power_text(said.discovery_delta)
+    audience = party_name(release, release.audience, words)
+    return {
+        "one_line": words.say(
+            "one_line",
+            first=first,
+            second=second,
+            start=words.day(release.start),
+            end=words.day(release.until - timedelta(days=1)),
+            audience=audience,
+            delta=delta,
+            rho=rho_text(said.report.rho_units, words),
+            **{
+                name: epsilon_text(getattr(said, name), words)
+                for name in ("report", "account", "account_cap", "lifetime", "lifetime_cap")
+            },
+        ),
+        "facts": [
+            {
+                "term": words.say("unit_of_privacy"),
+                "text": words.say("unit_customer", first=first, second=second)
+                if said.privacy_unit == "customer"
+                else said.privacy_unit,
+            },
+            {"term": words.say("adjacency"), "text": words.say("adjacency_add_remove")},
+            {
+                "term": words.say("measure"),
+                "text": words.say(
+                    "measure_zcdp",
+                    delta=delta,
+                    discovery=discovery,
+                    total=power_text(said.conversion_delta + said.discovery_delta),
+                ),
+            },
+            {"term": words.say("account_map"), "text": said.snapshot_map},
+        ],
+        "spending_caption": words.say("spending_caption", delta=delta),
+        "spending_epsilon": words.say("spending_epsilon", delta=delta),
+        "spending": _spending(release, audience, words),
+        "noise": [_noise_row(view, fact, words) for view in views for fact in view.table.noise],
+        "methods": _methods(views, words),
+        "reading": [
+            words.say("reading_1", confidence=views[0].confidence if views else ""),
+            words.say("reading_2"),
+            words.say("reading_3", near_zero=words.text("near_zero_mark"), too_wide=words.text("too_wide")),
+        ],
+        "processing": [words.say(f"processing_{number}") for number in range(1, 4)],
+        "unprotected": [words.say(f"unprotected_{number}") for number in range(1, 8)],
+        "amendments": list(said.amendments),
+    }
+
+
+def _spending(release: Release, audience: str, words: Words) -> list[dict[str, Any]]:
+    """One line for each account: epsilon, rho, cap, and how much of the cap is used."""
+    said = release.statement
+    lines: list[tuple[Markup, Spending, Spending | None]] = [
+        (words.say("spending_report"), said.report, None),
+        (words.say("spending_report_two"), said.report_two, None),
+        (words.say("spending_fresh"), said.fresh, None),
+        (words.say("spending_account", audience=audience, account=release.account), said.account, said.account_cap),
+        (words.say("spending_lifetime"), said.lifetime, said.lifetime_cap),
+    ]
+    return [
+        {
+            "what": what,
+            "epsilon": epsilon_text(spent, words),
+            "epsilon_exact": plain(spent.epsilon),
+            "rho": rho_text(spent.rho_units, words),
+            "rho_exact": plain(Decimal(spent.rho_units) / RHO_UNITS),
+            "cap": epsilon_text(cap, words) if cap else "",
+            "used": used_text(spent.rho_units, cap.rho_units, words) if cap else "",
+            "bar": bar_share(spent.rho_units, cap.rho_units) if cap else "",
+        }
+        for what, spent, cap in lines
+    ]
+
+
+def used_text(units: int, cap: int, words: Words) -> str:
+    """How much of a cap is used, rounded up, in per cent.
+
+    >>> used_text(1, 3, Words("en"))
+    '33.4%'
+    """
+    if not cap:
+        return "–"
+    share = Decimal(-(-units * 1000 // cap)) / 10
+    return words.text("per_cent", number=words.number(share))
+
+
+def bar_share(units: int, cap: int) -> str:
+    """The same as the width of a bar.
+
+    >>> bar_share(1, 3), bar_share(5, 3)
+    ('33.3%', '100.0%')
+    """
+    return f"{min(units * 1000 // cap, 1000) / 10:.1f}%" if cap else "0.0%"
+
+
+def _noise_row(view: ResultView, fact: NoiseFact, words: Words) -> dict[str, Any]:
+    """The noise under one table: scale and sensitivity in the table's unit."""
+    counts = fact.role == "denominator" or view.table.measure == "count"
+    mechanism = words.either(f"mechanism_{fact.mechanism.lower().replace(' ', '-')}", fact.mechanism)
+    if fact.draws > 1:
+        mechanism = words.say("noise_draws", mechanism=mechanism, n=fact.draws)
+
+    def amount(steps: Decimal) -> str:
+        number = significant(steps * fact.step, 4, words, ROUND_CEILING)
+        whole = steps * fact.step == (steps * fact.step).to_integral_value()
+        text = words.number(steps * fact.step) if whole else number
+        return text if counts or not view.table.unit else view.with_unit(text)
+
+    return {
+        "what": words.say("noise_of", title=view.title, role=words.either(f"role_{fact.role}", fact.role)),
+        "mechanism": mechanism,
+        "scale": amount(Decimal(repr(fact.scale))),
+        "sensitivity": words.say(
+            "sensitivity", n=fact.l0, linf=amount(Decimal(fact.linf)), l2=amount(_root(fact.l2_squared))
+        ),
+        "rho": significant(Decimal(repr(fact.rho)), 3, words, ROUND_CEILING),
+        "rho_two": significant(Decimal(repr(fact.rho_two)), 3, words, ROUND_CEILING),
+        "margin": "" if counts and view.table.measure != "count" else _margins(view, words),
+    }
+
+
+def _root(square: int) -> Decimal:
+    """The root of an integer: exact where it is whole, else rounded up at the fourth place."""
+    whole = math.isqrt(square)
+    return Decimal(whole) if whole * whole == square else Decimal(math.isqrt(square * 10**8) + 1) / 10**4
+
+
+def _margins(view: ResultView, words: Words) -> str:
+    """The margin of a table's numbers, or from the smallest to the largest."""
+    if not view.table.cells:
+        return ""
+    ends = sorted((cell.estimate for cell in view.table.cells), key=lambda estimate: estimate.margin)
+    texts = [view.figures.margin(end.margin, view.figures.place(end)) for end in (ends[0], ends[-1])]
+    return texts[0] if texts[0] == texts[1] else words.text("range", low=texts[0], high=texts[1])
+
+
+def _methods(views: Sequence[ResultView], words: Words) -> list[Markup]:
+    """Which tables' intervals are made how."""
+    found: dict[str, list[str]] = {}
+    for view in views:
+        found.setdefault(view.table.interval, []).append(view.title)
+    return [
+        words.say(
+            "method_line",
+            method=words.either(f"method_{method}", method),
+            tables=words.say("c_list").join(titles),
+        )
+        for method, titles in found.items()
+    ]
+
+
+def receipt_data(release: Release, words: Words) -> list[dict[str, Any]]:
+    """What ties the page to the ledger: names, digests, versions."""
+    versions = words.say("c_list").join(f"{name} {version}" for name, version in release.versions.items())
+    known = f"origin_{release.origin}"
+    return [
+        {"term": words.say(f"receipt_{name}"), "text": text}
+        for name, text in (
+            ("release", release.release),
+            ("report", words.say("edition_text", report=release.report, version=release.version)),
+            ("contract", release.contract),
+            ("partnership", release.partnership),
+            ("contract_digest", release.contract_digest),
+            ("measurement_digest", release.measurement_digest),
+            ("reader_digest", release.reader_digest),
+            ("origin", words.either(known, release.origin)),
+            ("approval", words.say("approved" if release.approved else "not_approved")),
+            ("cost", str(release.statement.report.rho_units)),
+            ("versions", versions),
+        )
+    ]

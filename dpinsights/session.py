@@ -1,0 +1,306 @@
+"""The notebook's door: a session over one account, with plans that are free and releases that are charged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dpinsights.budget import open_ledger
+from dpinsights.definitions.loading import load_checked, load_policy, load_sources
+from dpinsights.definitions.naming import full_name
+from dpinsights.definitions.places import Fault
+from dpinsights.definitions.resolving import check_report, report_digests
+from dpinsights.errors import DefinitionError, DpInsightsError, Problem
+from dpinsights.governance.ledger.sqlite import SqliteLedger
+from dpinsights.mechanisms.loss import epsilon_of
+from dpinsights.model.contract import Contract
+from dpinsights.model.names import FrozenMap
+from dpinsights.model.noisy import Balance
+from dpinsights.model.numbers import exact
+from dpinsights.model.plan import Plan
+from dpinsights.model.policy import Policy, Sources
+from dpinsights.model.release import Release, ResultTable
+from dpinsights.model.report import Epsilon, Period, Query, Report
+from dpinsights.pipeline import EXPLORATION, Data, measure, release_of
+from dpinsights.planning.planning import make_plan
+from dpinsights.reporting.notebook import budget_text, budget_view, plan_text, plan_view, release_view
+from dpinsights.state import State, find_state
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LIKELY_BUDGET = Decimal("0.1")
+"""What an exploration query may cost at most unless it says so: epsilon of one release."""
+
+
+def open(
+    folder: Path | str,
+    *,
+    account: str,
+    period: tuple[str | date, str | date],
+    state: Path | str | None = None,
+    sources: Path | str | None = None,
+    frames: Mapping[str, Any] | None = None,
+    language: str = "en",
+    budget: object = LIKELY_BUDGET,
+) -> Session:
+    """Opens a session over a partnership's merged customers.
+
+    Args:
+        folder: the partnership's definitions: contract.yaml and policy.yaml.
+        account: which account is charged, `exploration` for notebooks.
+        period: from a day until the day after the last.
+        state: the state directory with the ledger; DPINSIGHTS_STATE if not given.
+        sources: the operator's sources file; `sources.yaml` in the folder if not given.
+        frames: pandas or Arrow tables by table name (`party.table`), instead of a sources file. They are a new
+            snapshot at each `open`, so what was measured before is not reused.
+        language: en or zh, for what is shown.
+        budget: the most that one release may cost, as epsilon.
+
+    Raises:
+        DefinitionError: all problems of the definitions.
+        LedgerError: if there is no ledger there.
+    """
+    folder = Path(folder)
+    checked = load_checked(folder / "contract.yaml")
+    policy = load_policy(folder / "policy.yaml", checked.contract)
+    where = find_state(state)
+    return Session(
+        folder, checked.contract, policy, where, account, _period(period), sources, frames, language, exact(budget)
+    )
+
+
+def _period(given: tuple[str | date, str | date]) -> Period:
+    start, until = (day if isinstance(day, date) else date.fromisoformat(day) for day in given)
+    return Period(start=start, until=until)
+
+
+class Session:
+    """One account's view of a partnership. `plan` reads and spends nothing; `release` charges, then measures."""
+
+    def __init__(
+        self,
+        folder: Path,
+        contract: Contract,
+        policy: Policy,
+        state: State,
+        account: str,
+        period: Period,
+        sources: Path | str | None,
+        frames: Mapping[str, Any] | None,
+        language: str,
+        budget: Decimal,
+    ) -> None:
+        self._checked = load_checked(folder / "contract.yaml")
+        self._policy = policy
+        self._account = account
+        self._period = period
+        self._language = language
+        self._budget = budget
+        self._last_cost = 0
+        self.contract = contract
+        self._ledger: SqliteLedger = open_ledger(state)
+        known = {balance.account for balance in self._ledger.balances()} - {"lifetime"}
+        if account not in known:
+            raise DpInsightsError(f"there is no account {account!r}: the ledger has {', '.join(sorted(known))}")
+        self._data = _data(folder, contract, state, sources, frames)
+
+    def plan(self, *queries: Query, **named: Query) -> PlanView:
+        """What queries would cost and how precise they would be; spends nothing, reads nothing.
+
+        Raises:
+            DefinitionError: if a query is not one that the contract can answer.
+            PlanError: if what is asked costs more than one release may.
+        """
+        return PlanView(self._planned(queries, named)[0], self._language)
+
+    def release(self, *queries: Query, **named: Query) -> Result:
+        """Charges, measures and estimates; what was measured already on this snapshot is free.
+
+        Raises:
+            DefinitionError, PlanError: as `plan`; nothing is charged.
+            BudgetError: if the account has too little left; nothing is charged.
+        """
+        planned, report = self._planned(queries, named)
+        run = measure(planned, self.contract, self._data, self._ledger, lambda _: None)
+        release = release_of(
+            planned,
+            report,
+            self.contract,
+            run,
+            self._ledger,
+            origin=self._data.sources.origin,
+            now=datetime.now(UTC),
+            stage=lambda _: None,
+        )
+        self._ledger.finish(run, planned.measurement_digest)
+        self._last_cost = run.charged_account_units or self._last_cost
+        return Result(release, run.charged_account_units, self._language)
+
+    @property
+    def budget(self) -> BudgetView:
+        """What is spent and left, and about how many more releases like the last would fit."""
+        delta = self._policy.delta.conversion
+        chosen = tuple(b for b in self._ledger.balances() if b.account in ("lifetime", self._account))
+        return BudgetView(chosen, self._last_cost, delta, self._language)
+
+    def close(self) -> None:
+        """Gives the ledger back."""
+        self._ledger.close()
+
+    def __repr__(self) -> str:
+        return f"Session({self.contract.contract}, account={self._account!r}, {self.budget!r})"
+
+    def _repr_html_(self) -> str:
+        return self.budget._repr_html_()
+
+    def _planned(self, queries: tuple[Query, ...], named: Mapping[str, Query]) -> tuple[Plan, Report]:
+        asked = {_name(query, place, len(queries)): query for place, query in enumerate(queries, 1)} | dict(named)
+        if not asked:
+            raise DefinitionError((Problem("<python>", 0, 0, "", "no-query", "expected at least one query"),))
+        full = {name: _full(self.contract, name, query) for name, query in asked.items()}
+        outside = self._account in self.contract.parties
+        report = Report(
+            report="notebook",
+            version=1,
+            contract=self.contract.contract,
+            audience=self._account if outside else next(iter(self.contract.parties)),
+            account=self._account,
+            period=self._period,
+            budget=Epsilon(epsilon=self._budget),
+            queries=FrozenMap(full),
+        )
+        resolved = check_report(report, self._checked, None)
+        digests = report_digests(report, self._checked, resolved)
+        return make_plan(report, resolved, self.contract, self._policy, digests), report
+
+
+def _full(contract: Contract, name: str, query: Query) -> Query:
+    """The query with the unique short names of its measure and groups made full."""
+    try:
+        of = query.of if query.of == "customers" else full_name(contract, query.of)
+        by = tuple(full_name(contract, group) for group in query.by)
+    except Fault as fault:
+        raise DefinitionError((Problem("<python>", 0, 0, name, fault.code, fault.message, fault.hint),)) from None
+    full: Query = query.replace(**{query.measure: of, "by": by})
+    return full
+
+
+def _name(query: Query, place: int, of: int) -> str:
+    words = query.measure if query.of == "customers" else f"{query.measure}_{query.of.split('.')[-1]}"
+    return words if of == 1 else f"{words}_{place}"
+
+
+def _data(
+    folder: Path, contract: Contract, state: State, sources: Path | str | None, frames: Mapping[str, Any] | None
+) -> Data:
+    state.prepare()
+    if frames is not None:
+        snapshot = f"frames-{datetime.now(UTC):%Y%m%d%H%M%S%f}"
+        tables = {name: {"frame": name} for name in frames}
+        return Data(Sources.model_validate({"snapshot": snapshot, "tables": tables}), folder, state.work, frames)
+    path = Path(sources) if sources is not None else folder / "sources.yaml"
+    return Data(load_sources(path, contract), path.parent, state.work)
+
+
+class PlanView:
+    """A plan as a notebook shows it: cost by query, and the margins to expect."""
+
+    def __init__(self, plan: Plan, language: str) -> None:
+        self.plan = plan
+        self._language = language
+
+    @property
+    def epsilon(self) -> Decimal:
+        """What the plan costs if every draw is fresh, as epsilon at the policy's delta."""
+        return epsilon_of(self.plan.rho_units, self.plan.conversion_delta)
+
+    def __repr__(self) -> str:
+        return plan_text(self.plan, self._epsilon_of, self._language)
+
+    def _repr_html_(self) -> str:
+        return plan_view(self.plan, self._epsilon_of, self._language)
+
+    def _epsilon_of(self, units: int) -> Decimal:
+        return epsilon_of(units, self.plan.conversion_delta)
+
+
+class Result:
+    """A release as a notebook shows it: tables with intervals and a chart each; `to_pandas` for more."""
+
+    def __init__(self, release: Release, charged_units: int, language: str) -> None:
+        self.release = release
+        self.charged_units = charged_units
+        self._language = language
+
+    @property
+    def tables(self) -> Mapping[str, ResultTable]:
+        """The tables by query name."""
+        return {table.name: table for table in self.release.tables}
+
+    @property
+    def charged_epsilon(self) -> Decimal:
+        """What this release was charged, as epsilon; 0 if everything was measured already."""
+        return epsilon_of(self.charged_units, self.release.statement.conversion_delta)
+
+    def to_pandas(self, table: str | None = None) -> pd.DataFrame:
+        """One table as a data frame: its keys, then value, low, high, margin, unit and flags.
+
+        Raises:
+            DpInsightsError: if there are several tables and none is named, or none of that name.
+        """
+        import pandas as pd
+
+        names = list(self.tables)
+        if table is None and len(names) > 1 or table is not None and table not in names:
+            raise DpInsightsError(f"name one of the tables: {', '.join(names)}")
+        chosen = self.tables[table or names[0]]
+        rows = [
+            {
+                **dict(zip((axis.source for axis in chosen.axes), cell.keys, strict=True)),
+                "value": None if cell.estimate.value is None else float(cell.estimate.value),
+                "low": float(cell.estimate.low),
+                "high": float(cell.estimate.high),
+                "margin": float(cell.estimate.margin),
+                "unit": chosen.unit,
+                "flags": ", ".join(cell.estimate.flags),
+            }
+            for cell in chosen.cells
+        ]
+        frame = pd.DataFrame(rows)
+        frame.attrs["origin"] = self.release.origin
+        return frame
+
+    def __repr__(self) -> str:
+        names = ", ".join(self.tables)
+        return f"Release({names}; charged epsilon {self.charged_epsilon}; origin {self.release.origin})"
+
+    def _repr_html_(self) -> str:
+        return release_view(self.release, self._language)
+
+
+class BudgetView:
+    """The account's card."""
+
+    def __init__(self, balances: tuple[Balance, ...], last_cost: int, delta: Decimal, language: str) -> None:
+        self.balances = {balance.account: balance for balance in balances}
+        self._last_cost = last_cost
+        self._delta = delta
+        self._language = language
+
+    def left(self, account: str | None = None) -> Decimal:
+        """What is left of an account (the session's own if not named), as the epsilon that a last release could have."""
+        own = next((name for name in self.balances if name != "lifetime"), "lifetime")
+        return self._epsilon_of(self.balances[account or own].left_rho)
+
+    def __repr__(self) -> str:
+        return budget_text(tuple(self.balances.values()), self._last_cost, self._epsilon_of, self._language)
+
+    def _repr_html_(self) -> str:
+        return budget_view(tuple(self.balances.values()), self._last_cost, self._epsilon_of, self._language)
+
+    def _epsilon_of(self, units: int) -> Decimal:
+        return epsilon_of(units, self._delta)

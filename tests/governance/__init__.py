@@ -1,0 +1,1 @@
+"""Tests of the accountant, the chain and the ledger."""

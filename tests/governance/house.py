@@ -1,0 +1,157 @@
+"""Plans small enough to reason about, a clock that stands still, and a ledger for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from dpinsights.governance.ledger.interface import Cap, Ledger, Run
+from dpinsights.governance.ledger.sqlite import SqliteLedger
+from dpinsights.model.noisy import Balance, NoisyVector
+from dpinsights.model.plan import Draw, Measurement, Plan, PlannedQuery, Relation
+
+PARTNERSHIP, CONTRACT = "6f0c2a9be41d4f7a", "c" * 64
+CONVERSION, DISCOVERY = Decimal("1e-10"), Decimal("1e-11")
+LEASE = timedelta(minutes=10)
+RELEASE = "d" * 64
+
+
+class Clock:
+    """A clock that moves when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2018, 1, 15, 9, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def sqlite(path: Path, cls: type[SqliteLedger] = SqliteLedger) -> tuple[Callable[..., Ledger], Callable[..., Ledger]]:
+    """How to make and how to open the SQLite ledger at a path."""
+    return (lambda **options: cls.create(path, **options)), (lambda **options: cls.open(path, **options))
+
+
+IMPLEMENTATIONS = {"sqlite": sqlite}
+
+
+def measurement(name: str) -> Measurement:
+    """A count without groups, told apart by its selection seed."""
+    return Measurement(Relation("any", None, (), None, None, None, None, None, name), None, 0, 1)
+
+
+def key(name: str) -> str:
+    """The key of `measurement(name)`."""
+    return measurement(name).key
+
+
+def draw(name: str, rho: int, scale: float) -> Draw:
+    """A planned draw; tests choose cost and scale freely."""
+    return Draw(measurement(name), rho, scale, rho / 1e12, 4 * rho / 1e12)
+
+
+def query(name: str, *keys: str) -> PlannedQuery:
+    """A query over one or two measurements."""
+    denominator = keys[1] if len(keys) > 1 else None
+    fields: dict[str, object] = dict.fromkeys(PlannedQuery.__dataclass_fields__)
+    fields |= {"name": name, "measure": "count", "numerator": keys[0], "denominator": denominator}
+    return PlannedQuery(**fields)  # type: ignore[arg-type]
+
+
+def plan(account: str, *draws: Draw, budget: int = 10**6, digest: str = "m", **changes: object) -> Plan:
+    """A plan of some draws, one query for each."""
+    fields: dict[str, object] = {
+        "report": "quarterly",
+        "version": 1,
+        "partnership": PARTNERSHIP,
+        "contract": "gongyin-xiaobai",
+        "contract_digest": CONTRACT,
+        "measurement_digest": digest,
+        "reader_digest": "r",
+        "audience": "jd",
+        "account": account,
+        "start": date(2017, 10, 1),
+        "until": date(2018, 1, 1),
+        "budget_units": budget,
+        "conversion_delta": CONVERSION,
+        "discovery_delta": DISCOVERY,
+        "draws": draws,
+        "queries": tuple(query(f"q{number}", one.key) for number, one in enumerate(draws)),
+    }
+    return Plan(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def noisy(run: Run, plan: Plan, value: int = 7) -> tuple[NoisyVector, ...]:
+    """What a run draws, all of one value."""
+    return tuple(
+        NoisyVector(one, run.snapshot, drawn.scale, drawn.rho_units, (value,) * drawn.measurement.relation.cells)
+        for one in run.fresh
+        for drawn in [plan.draw(one)]
+    )
+
+
+class House:
+    """A ledger, its clock, and short forms of what tests do with them."""
+
+    def __init__(
+        self, folder: Path, kind: str = "sqlite", *, lifetime: int = 1000, jd: int = 500, ledger_class: type | None = None
+    ) -> None:
+        self.path = folder / "ledger.db"
+        self.clock = Clock()
+        more = (ledger_class,) if ledger_class else ()
+        self._create, self._open = IMPLEMENTATIONS[kind](self.path, *more)
+        self.ledger = self.create(lifetime=lifetime, jd=jd)
+        self.ledger.register_snapshot("q4", CONTRACT, "map-1")
+
+    def create(self, *, lifetime: int = 1000, jd: int = 500, **changes: object) -> Ledger:
+        """Makes the ledger; `changes` are other arguments of create."""
+        caps = {"icbc": Cap(500, "4"), "jd": Cap(jd, "4"), "exploration": Cap(300, "2")}
+        options = {
+            "partnership": PARTNERSHIP,
+            "policy_name": "gongyin-xiaobai",
+            "conversion_delta": CONVERSION,
+            "discovery_delta": DISCOVERY,
+            "lifetime": Cap(lifetime, "8"),
+            "accounts": caps,
+            "clock": self.clock,
+            "owner": "first",
+        }
+        return self._create(**{**options, **changes})
+
+    def open(self, owner: str = "second") -> Ledger:
+        """The same ledger, as another process sees it."""
+        return self._open(clock=self.clock, owner=owner)
+
+    def charge(
+        self,
+        plan: Plan,
+        *,
+        ledger: Ledger | None = None,
+        exploration: bool = False,
+        snapshot: str = "q4",
+        origin: str = "real",
+    ) -> Run:
+        """Charges a plan."""
+        return (ledger or self.ledger).charge(
+            plan,
+            snapshot=snapshot,
+            origin=origin,
+            exploration=exploration,
+            lease=LEASE,
+            epsilon_of=lambda units: f"~{units}",
+        )
+
+    def release(self, plan: Plan, *, value: int = 7, exploration: bool = False, snapshot: str = "q4") -> Run:
+        """A whole run: charges, draws, stores, finishes."""
+        run = self.charge(plan, exploration=exploration, snapshot=snapshot)
+        run = self.ledger.store(self.ledger.begin_drawing(run), noisy(run, plan, value))
+        return self.ledger.finish(run, RELEASE)
+
+    def balance(self, account: str) -> Balance:
+        """One account's balance."""
+        return next(balance for balance in self.ledger.balances() if balance.account == account)
+
+    def spent(self, *accounts: str) -> tuple[int, ...]:
+        """What accounts have spent."""
+        return tuple(self.balance(account).spent_rho for account in accounts)
