@@ -78,7 +78,9 @@ def compared(operator: Comparator, left: Node, right: Node) -> Node:
     if isinstance(left, Constant) and isinstance(right, Constant):
         return _fold(operator, left.value, right.value)
     swap = isinstance(left, Constant) or (
-        operator in ("=", "<>") and not isinstance(right, Constant) and canonical_bytes(right) < canonical_bytes(left)
+        operator in ("=", "<>")
+        and not isinstance(right, Constant)
+        and canonical_bytes(right) < canonical_bytes(left)
     )
     return Compare(_FLIPPED[operator], right, left) if swap else Compare(operator, left, right)
 

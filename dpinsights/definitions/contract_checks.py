@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 import zoneinfo
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 
 from dpinsights.definitions import ranges
@@ -29,14 +29,16 @@ from dpinsights.model.policy import Policy
 STEP_DECIMALS = 12
 """Digits after the point that a column's step may have."""
 
-_Add = Callable[..., None]
-
 
 class _Checks:
     """Collects the problems of one document, and which columns they spoil."""
 
     def __init__(self, origin: Origin) -> None:
         self.origin, self.problems, self.broken = origin, list[Problem](), set[str]()
+
+    def add_key(self, path: Path, code: str, message: str, hint: str = "") -> None:
+        """Record a problem of a name: its place is that of the key."""
+        self.add(path, code, message, hint, of_key=True)
 
     def add(self, path: Path, code: str, message: str, hint: str = "", *, of_key: bool = False) -> None:
         """Record a problem; one within a column's path spoils the column."""
@@ -55,9 +57,11 @@ def contract_problems(contract: Contract, origin: Origin) -> tuple[tuple[Problem
     for name, feature in contract.features.items():
         _name(("features", name), name, checks)
         if name in contract.parties:
-            checks.add(("features", name), "name-taken", f"'{name}' is a party's name", of_key=True)
+            checks.add_key(("features", name), "name-taken", f"'{name}' is a party's name")
         elif not is_plain_name(name):
-            checks.add(("features", name), "reserved-word", f"'{name}' is a word of expressions", f"{name}_", of_key=True)
+            checks.add_key(
+                ("features", name), "reserved-word", f"'{name}' is a word of expressions", f"{name}_"
+            )
         for field in ("labels", "into"):
             keys = getattr(feature, field)
             if keys is not None:
@@ -67,7 +71,7 @@ def contract_problems(contract: Contract, origin: Origin) -> tuple[tuple[Problem
 
 def _name(path: Path, name: str, checks: _Checks) -> None:
     if name in RESERVED:
-        checks.add(path, "reserved-word", f"'{name}' has a meaning of its own here", f"{name}_", of_key=True)
+        checks.add_key(path, "reserved-word", f"'{name}' has a meaning of its own here", f"{name}_")
 
 
 def _parties(contract: Contract, checks: _Checks) -> None:
@@ -77,7 +81,9 @@ def _parties(contract: Contract, checks: _Checks) -> None:
         members = party.members
         if members is None:
             if not any(table.startswith(f"{name}.") for table in contract.tables):
-                checks.add(path, "party-without-tables", f"{name} has no table, so nobody is its customer", of_key=True)
+                checks.add_key(
+                    path, "party-without-tables", f"{name} has no table, so nobody is its customer"
+                )
         elif members not in contract.tables:
             near = nearest(members, [table for table in contract.tables if table.startswith(f"{name}.")])
             checks.add((*path, "members"), "unknown-table", f"no table '{members}' in the contract", near)
@@ -92,14 +98,14 @@ def _planning(contract: Contract, checks: _Checks) -> None:
     for name, figure in figures.items():
         if name not in wanted:
             hint = nearest(name, wanted) or ", ".join(wanted)
-            checks.add((*path, name), "unknown-name", f"'{name}' is neither a party nor shared", hint, of_key=True)
+            checks.add_key((*path, name), "unknown-name", f"'{name}' is neither a party nor shared", hint)
         elif not 0 < figure <= contract.planning.customers_at_most:
             most = contract.planning.customers_at_most
             message = f"expected a figure from 1 to customers_at_most, {most:,}; found {figure:,}"
             checks.add((*path, name), "planning-figure", message)
     for name in wanted:
         if name not in figures:
-            checks.add(path, "missing-field", f"{name}: a public figure is missing", of_key=True)
+            checks.add_key(path, "missing-field", f"{name}: a public figure is missing")
     shared, parties = figures.get("shared"), [figures[name] for name in contract.parties if name in figures]
     if shared is not None and parties and shared > min(parties):
         checks.add((*path, "shared"), "planning-figure", "more shared customers than a party has customers")
@@ -110,11 +116,11 @@ def _table(name: str, table: Table, contract: Contract, checks: _Checks) -> None
     party, _, rest = name.partition(".")
     if not ranges.NAME.fullmatch(party) or not ranges.NAME.fullmatch(rest):
         message = f"'{name}' is not of the form party.table, in small letters, digits and _"
-        checks.add(path, "table-name", message, "icbc.customers", of_key=True)
+        checks.add_key(path, "table-name", message, "icbc.customers")
     elif party not in contract.parties:
         near = nearest(party, contract.parties)
         hint = f"{near}.{rest}" if near else f"one of {', '.join(contract.parties)}"
-        checks.add(path, "unknown-party", f"'{party}' is not a party of this contract", hint, of_key=True)
+        checks.add_key(path, "unknown-party", f"'{party}' is not a party of this contract", hint)
     if table.time is not None:
         column = table.columns.get(table.time)
         if column is None:
@@ -123,18 +129,27 @@ def _table(name: str, table: Table, contract: Contract, checks: _Checks) -> None
             checks.add((*path, "time"), "unknown-column", f"no column '{table.time}' in {name}", hint)
             checks.broken.add(f"{name}.{table.time}")
         elif not isinstance(column, Date | Timestamp):
-            checks.add((*path, "time"), "time-not-a-date", f"'{table.time}' is {column.type}, not a date or a timestamp")
+            checks.add(
+                (*path, "time"),
+                "time-not-a-date",
+                f"'{table.time}' is {column.type}, not a date or a timestamp",
+            )
             checks.broken.add(f"{name}.{table.time}")
         if table.rows == "one":
-            message = "a table with one row for each customer has no time column: its row counts in every period"
+            message = (
+                "a table with one row for each customer has no time column: its row counts in every period"
+            )
             checks.add((*path, "time"), "time-on-one-row", message, "rows: many")
     if not table.columns:
         checks.add((*path, "columns"), "no-columns", "expected at least one column")
     if table.customer in table.columns:
         message = f"'{table.customer}' names the customer, so it can't be a column as well"
-        checks.add((*path, "columns", table.customer), "identifier-as-column", message, of_key=True)
+        checks.add_key((*path, "columns", table.customer), "identifier-as-column", message)
     for column_name, kind in table.columns.items():
         here: Path = (*path, "columns", column_name)
+        if not is_plain_name(f"{name}.{column_name}") and ranges.NAME.fullmatch(rest):
+            message = f"'{column_name}' is a word of expressions, so they can't name it"
+            checks.add_key(here, "reserved-word", message, f"{column_name}_")
         match kind:
             case Category():
                 _category(here, kind, table, checks)
@@ -162,17 +177,20 @@ def _category(path: Path, column: Category, table: Table, checks: _Checks) -> No
 def _keys(path: Path, keys: KeySet, checks: _Checks) -> None:
     exact: dict[str, str] = {}
     folded: dict[str, str] = {}
-    for key in keys:
-        clean = unicodedata.normalize("NFC", key).strip()
-        if clean != unicodedata.normalize("NFC", key):
-            checks.add((*path, key), "key-untidy", f"'{key}' begins or ends with a space: values are stripped", f"'{clean}'")
+    for index, key in enumerate(keys):
+        here: Path = (*path, index) if (*path, index) in checks.origin.values else (*path, key)
+        composed = unicodedata.normalize("NFC", key)
+        clean = composed.strip()
+        if clean != composed:
+            message = f"'{key}' begins or ends with a space: values are stripped"
+            checks.add_key(here, "key-untidy", message, f"'{clean}'")
         if ranges.unseen(key):
-            checks.add((*path, key), "unseen-character", "a key holds no control or direction characters")
+            checks.add_key(here, "unseen-character", "a key holds no control or direction characters")
         if clean in exact:
-            checks.add((*path, key), "key-twice", f"'{key}' and '{exact[clean]}' are one key once they are read")
+            checks.add_key(here, "key-twice", f"'{key}' and '{exact[clean]}' are one key once they are read")
         elif clean.casefold() in folded:
             other = folded[clean.casefold()]
-            checks.add((*path, key), "keys-differ-only-by-case", f"'{key}' and '{other}' differ only by case")
+            checks.add_key(here, "keys-differ-only-by-case", f"'{key}' and '{other}' differ only by case")
         exact.setdefault(clean, key)
         folded.setdefault(clean.casefold(), key)
 
@@ -183,7 +201,12 @@ def _number(path: Path, column: Integer | DecimalColumn, checks: _Checks) -> Non
         checks.add((*path, "step"), "step-not-positive", f"a step is above 0, found {step:f}", "0.01")
         return
     if ranges.decimals(step) > STEP_DECIMALS:
-        checks.add((*path, "step"), "step-too-fine", f"a step has at most {STEP_DECIMALS} digits after the point", "0.01")
+        checks.add(
+            (*path, "step"),
+            "step-too-fine",
+            f"a step has at most {STEP_DECIMALS} digits after the point",
+            "0.01",
+        )
         return
     try:
         low, high = whole_bounds(column.bounds, step)
@@ -213,8 +236,12 @@ def policy_problems(policy: Policy, origin: Origin) -> tuple[Problem, ...]:
     for name, cap in policy.accounts.items():
         path: Path = ("accounts", name, "epsilon")
         if cap.epsilon > policy.lifetime.epsilon:
-            message = f"the account's cap {cap.epsilon:f} is above the lifetime cap {policy.lifetime.epsilon:f}"
-            problems.append(origin.problem(path, "account-over-lifetime", message, f"{policy.lifetime.epsilon:f}"))
+            message = (
+                f"the account's cap {cap.epsilon:f} is above the lifetime cap {policy.lifetime.epsilon:f}"
+            )
+            problems.append(
+                origin.problem(path, "account-over-lifetime", message, f"{policy.lifetime.epsilon:f}")
+            )
         if name == "lifetime":
             message = "'lifetime' is the partnership's own cap"
             problems.append(origin.problem(("accounts", name), "reserved-word", message, of_key=True))
@@ -227,4 +254,6 @@ def delta_problems(policy: Policy, contract: Contract, origin: Origin) -> Iterat
     most = contract.planning.customers_at_most
     if total * 10 * most > 1:
         message = f"the deltas add up to {total:.3g}, above 1/(10 x {most:,} customers) = {1 / (10 * Decimal(most)):.3g}"
-        yield origin.problem(("delta",), "delta-too-large", message, f"at most {1 / (10 * Decimal(most)):.1e} together")
+        yield origin.problem(
+            ("delta",), "delta-too-large", message, f"at most {1 / (10 * Decimal(most)):.1e} together"
+        )

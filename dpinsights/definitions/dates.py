@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Literal, cast, get_args
 
 from dpinsights.definitions import ranges
@@ -31,12 +32,16 @@ def part(name: str, of: Typed) -> Typed:
     """A part of a date or moment, as a plain number."""
     name = _OTHER_NAMES.get(name, name)
     if name not in PARTS:
-        raise Fault("unknown-function", f"no date part '{name}'", nearest(name, PARTS) or f"one of {', '.join(PARTS)}")
+        raise Fault(
+            "unknown-function", f"no date part '{name}'", nearest(name, PARTS) or f"one of {', '.join(PARTS)}"
+        )
     kind = _dated(of)
     seconds = kind.kind == "timestamp"
     if name == "hour" and not seconds:
         raise Fault("wrong-type", "a date has no hour; only a timestamp has")
-    low, high = _SPANS[name] if name in _SPANS else (_day(kind.low, seconds).year, _day(kind.high, seconds).year)
+    low, high = (
+        _SPANS[name] if name in _SPANS else (_day(kind.low, seconds).year, _day(kind.high, seconds).year)
+    )
     node = DatePart(cast(Part, name), of.node, seconds)
     return Typed(node, ValueType("number", low, high, kind.nullable))
 
@@ -44,7 +49,11 @@ def part(name: str, of: Typed) -> Typed:
 def trunc(unit: str, of: Typed) -> Typed:
     """The first day of the year, quarter, month or week in which a date or moment lies; a moment's day."""
     if unit not in UNITS:
-        raise Fault("unknown-function", f"can't truncate to '{unit}'", nearest(unit, UNITS) or f"one of {', '.join(UNITS)}")
+        raise Fault(
+            "unknown-function",
+            f"can't truncate to '{unit}'",
+            nearest(unit, UNITS) or f"one of {', '.join(UNITS)}",
+        )
     kind = _dated(of)
     seconds = kind.kind == "timestamp"
     if unit == "day" and not seconds:
@@ -60,11 +69,11 @@ def _dated(of: Typed) -> ValueType:
     return kind
 
 
-def _day(number: int, seconds: bool) -> ranges.date:
+def _day(number: int, seconds: bool) -> date:
     return day_of(number // DAY if seconds else number)
 
 
-def _first(unit: str, day: ranges.date) -> int:
+def _first(unit: str, day: date) -> int:
     match unit:
         case "year":
             day = day.replace(month=1, day=1)

@@ -15,11 +15,12 @@ from typing import Literal
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
-from sqlglot.tokens import TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from dpinsights.definitions import building as build
 from dpinsights.definitions import dates, typed
-from dpinsights.definitions.places import Fault, nearest
+from dpinsights.definitions.places import Fault
+from dpinsights.definitions.refusals import refusal
 from dpinsights.definitions.typed import Typed
 from dpinsights.model.expressions import Comparator, Constant, Operator
 
@@ -40,25 +41,6 @@ _CALLS = {
     exp.Year: "year", exp.Quarter: "quarter", exp.Month: "month", exp.Day: "day", exp.DayOfMonth: "day",
     exp.DayOfWeekIso: "weekday", exp.Hour: "hour",
 }  # fmt: skip
-_FUNCTIONS = ("coalesce", "case", "if", "extract", "date_trunc", *dates.PARTS)
-
-_REFUSED: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
-    (("Subquery", "Select", "Exists", "SetOperation", "Union", "All", "Any"), "subquery", "no subqueries",
-     "a feature of the contract"),
-    (("Div", "IntDiv", "SafeDivide"), "division", "division can fail", "write a share as a later measure, a mean"),
-    (("Mod",), "division", "a remainder can fail", ""),
-    (("Cast", "TryCast"), "cast", "no casts but date '2017-10-01' and timestamp '2017-10-01 12:00'", ""),
-    (("Like", "ILike", "RegexpLike", "RegexpILike", "SimilarTo", "Glob", "RegexpFullMatch", "StartsWith"), "pattern",
-     "no patterns: categories have declared keys", "in ('...', '...')"),
-    (("CurrentDate", "CurrentTimestamp", "CurrentTime", "CurrentDatetime", "CurrentUser", "Rand", "Randn", "Uuid",
-      "Localtime", "Localtimestamp", "CurrentSchema", "SessionUser"),
-     "not-deterministic", "nothing may depend on the clock, on chance or on who asks", "a written date"),
-    (("Placeholder", "Parameter", "SessionParameter"), "parameter", "no parameters: write the value", ""),
-    (("Star",), "star", "'*' names nothing here", "the column's full name"),
-    (("Window",), "window", "no windows: one customer's rows are seen by features only", "first or last"),
-    (("DPipe", "Concat"), "text-arithmetic", "texts are not put together", ""),
-)  # fmt: skip
-_UNSURE = ("now", "today", "random", "rand", "current_user", "user", "getdate", "sysdate", "uuid", "nextval", "clock_timestamp")
 
 
 def parse(text: str, lookup: Lookup) -> Typed:
@@ -77,7 +59,9 @@ def parse(text: str, lookup: Lookup) -> Typed:
     >>> parse("p.t.x > 1.5", lambda name: amount).node
     Compare(operator='>', left=RowColumn(table='p.t', column='x'), right=Constant(value=150))
     """
-    return _convert(_tree(text), lookup, 1)
+    value = _convert(_tree(text), lookup, 1)
+    typed.known(value)
+    return value
 
 
 @dataclass(frozen=True)
@@ -106,16 +90,18 @@ def names_in(text: str) -> tuple[NameAt, ...]:
 
 
 def is_plain_name(name: str) -> bool:
-    """Whether an expression can hold a name as it is.
+    """Whether an expression can hold a name, of one part or several, as it is.
 
-    >>> is_plain_name("online_spend"), is_plain_name("case"), is_plain_name("null")
-    (True, False, False)
+    >>> is_plain_name("online_spend"), is_plain_name("case"), is_plain_name("a.b.order")
+    (True, False, True)
     """
     try:
         tree = _tree(f"{name} = 1")
     except Fault:
         return False
-    return isinstance(tree, exp.EQ) and isinstance(tree.this, exp.Column) and tree.this.name == name
+    if not isinstance(tree, exp.EQ) or not isinstance(tree.this, exp.Column):
+        return False
+    return ".".join(part.name for part in tree.this.parts) == name
 
 
 def _tree(text: str) -> exp.Expr:
@@ -124,7 +110,7 @@ def _tree(text: str) -> exp.Expr:
     if not text.strip():
         raise Fault("empty-expression", "expected an expression")
     try:
-        _check_nesting(text)
+        _check_tokens(text)
         # In parentheses a text can only be an expression, never a statement.
         tree = sqlglot.parse_one(f"({text}\n)", dialect="duckdb")
     except SqlglotError as error:
@@ -140,21 +126,34 @@ def _tree(text: str) -> exp.Expr:
     return inner
 
 
-def _check_nesting(text: str) -> None:
-    depth = 0
+_OPENING = (TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE)
+_CLOSING = (TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE)
+
+
+def _check_tokens(text: str) -> None:
+    """Refuse what sqlglot reads too kindly: comments, stray commas and names, unbalanced brackets, deep nesting."""
+    depth, before = 0, TokenType.L_PAREN
     for token in sqlglot.tokenize(text, read="duckdb"):
-        if token.token_type in (TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE):
-            depth += 1
-        elif token.token_type in (TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE):
-            depth -= 1
-        elif token.token_type in (TokenType.SEMICOLON, TokenType.PARAMETER):
-            raise Fault("parameter" if token.text == "$" else "expression-syntax", "expected one expression")
+        kind, written = token.token_type, text[token.start : token.end + 1]
+        depth += (kind in _OPENING) - (kind in _CLOSING)
+        if token.comments:
+            # YAML may fold lines into one, and then a comment would swallow the rest of the condition.
+            raise Fault("comment", "no comments inside an expression", "a comment of YAML, # ...")
+        if kind == TokenType.PARAMETER:
+            raise Fault("parameter", "no parameters: write the value")
+        stray = kind == TokenType.COMMA and before in (*_OPENING, TokenType.COMMA)
+        stray = stray or (before == TokenType.COMMA and kind in _CLOSING) or written == "!"
+        if stray or kind == TokenType.SEMICOLON or (kind == TokenType.NUMBER and "_" in written):
+            raise Fault("expression-syntax", f"'{written}' can't stand here")
         if depth < 0:
             raise Fault("expression-syntax", "a closing bracket without an opening one")
         if depth > DEEPEST:
             raise Fault("too-nested", f"an expression has at most {DEEPEST} levels of brackets")
+        before = kind
     if depth:
         raise Fault("expression-syntax", "an opening bracket without a closing one")
+    if before in (TokenType.ALIAS, TokenType.COMMA):
+        raise Fault("expression-syntax", "the expression is not complete")
 
 
 def _position(error: SqlglotError) -> str:
@@ -219,7 +218,10 @@ def _convert(tree: exp.Expr, lookup: Lookup, depth: int) -> Typed:
             return typed.among(inner(tree.this), [inner(part) for part in tree.expressions])
         case exp.Between():
             part = inner(tree.this)
-            low, high = typed.compare(">=", part, inner(tree.args["low"])), typed.compare("<=", part, inner(tree.args["high"]))
+            low, high = (
+                typed.compare(">=", part, inner(tree.args["low"])),
+                typed.compare("<=", part, inner(tree.args["high"])),
+            )
             return typed.condition(build.all_of([low.node, high.node]), low, high)
         case exp.Case() | exp.If():
             return _case(tree, inner)
@@ -328,24 +330,11 @@ def _check_arguments(tree: exp.Expr) -> None:
 
 
 def _refusal(tree: exp.Expr) -> Fault:
-    kinds = {kind.__name__ for kind in type(tree).__mro__}
-    for names, code, message, hint in _REFUSED:
-        if kinds & set(names):
-            return Fault(code, message, hint)
-    name = _function_name(tree)
-    if isinstance(tree, exp.AggFunc):
-        return Fault("aggregate", f"no aggregates inside an expression: {name}", "a feature of the contract")
-    if name in _UNSURE:
-        return Fault("not-deterministic", "nothing may depend on the clock, on chance or on who asks", "a written date")
-    if isinstance(tree, exp.Func):
-        near = nearest(name, _FUNCTIONS)
-        return Fault("unknown-function", f"no function {name} here", near or f"one of {', '.join(_FUNCTIONS)}")
-    return Fault("unsupported-expression", f"'{tree.sql(dialect='duckdb')[:60]}' is not of this language")
+    kinds = frozenset(kind.__name__ for kind in type(tree).__mro__)
+    return refusal(kinds, _function_name(tree), tree.sql(dialect="duckdb"))
 
 
 def _function_name(tree: exp.Expr) -> str:
     if isinstance(tree, exp.Anonymous | exp.AnonymousAggFunc):
         return str(tree.this).lower()
     return str(tree.sql_name()).lower() if isinstance(tree, exp.Func) else ""
-
-

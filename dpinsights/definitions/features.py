@@ -9,26 +9,25 @@ from typing import Literal, cast
 from dpinsights.definitions import building as build
 from dpinsights.definitions import ranges
 from dpinsights.definitions.expressions import parse
-from dpinsights.definitions.naming import column_value, find_column, keys_of
+from dpinsights.definitions.naming import column_value, find_column
 from dpinsights.definitions.places import Fault, nearest, within
-from dpinsights.definitions.typed import Typed, code_of, known, truth
+from dpinsights.definitions.recoding import cut, recode
+from dpinsights.definitions.typed import Typed, known, truth
 from dpinsights.model.contract import Bounds, Contract, Date, Feature, Timestamp
 from dpinsights.model.expressions import (
     Absent,
     Aggregate,
     Constant,
     CustomerColumn,
-    Cut,
     How,
     Node,
-    Recode,
     RowColumn,
     conjunction,
     walk,
 )
 from dpinsights.model.names import FrozenMap
 from dpinsights.model.report import Period
-from dpinsights.model.values import Key, ValueType
+from dpinsights.model.values import ValueType
 
 
 @dataclass(frozen=True)
@@ -60,9 +59,14 @@ def rows_table(node: Node | None) -> str | None:
     nodes = list(walk(node))
     tables = sorted({part.table for part in nodes if isinstance(part, RowColumn)})
     if len(tables) > 1:
-        raise Fault("two-row-tables", f"rows of {' and '.join(tables)} don't meet: one of them must enter through a feature")
+        raise Fault(
+            "two-row-tables",
+            f"rows of {' and '.join(tables)} don't meet: one of them must enter through a feature",
+        )
     if tables and any(isinstance(part, CustomerColumn | Absent | Aggregate) for part in nodes):
-        raise Fault("mixed-level", f"this is about rows of {tables[0]} and about customers at once: split it in two")
+        raise Fault(
+            "mixed-level", f"this is about rows of {tables[0]} and about customers at once: split it in two"
+        )
     return tables[0] if tables else None
 
 
@@ -77,7 +81,9 @@ def period_of(contract: Contract, table_name: str, period: Period) -> Node | Non
         raise Fault("time-not-a-date", f"the time column of {table_name} is no date or timestamp")
     start, until = ((day - ranges.EPOCH).days * unit for day in (period.start, period.until))
     time = RowColumn(table_name, table.time)
-    return build.all_of([build.compared(">=", time, Constant(start)), build.compared("<", time, Constant(until))])
+    return build.all_of(
+        [build.compared(">=", time, Constant(start)), build.compared("<", time, Constant(until))]
+    )
 
 
 def within_period(contract: Contract, table_name: str, period: Period, condition: Node | None) -> Node | None:
@@ -95,7 +101,10 @@ def whole_bounds(bounds: Bounds, step: Decimal) -> tuple[int, int]:
     """
     low, high = (ranges.steps_of(bound, step) for bound in bounds)
     if low >= high:
-        raise Fault("bounds-order", f"the lower bound must lie below the upper one, found {bounds[0]:f} and {bounds[1]:f}")
+        raise Fault(
+            "bounds-order",
+            f"the lower bound must lie below the upper one, found {bounds[0]:f} and {bounds[1]:f}",
+        )
     return low, high
 
 
@@ -174,19 +183,23 @@ class Features:
     def _resolve(self, name: str, feature: Feature) -> ResolvedFeature:
         kind = feature.kind
         with within(kind):
+            about: str | None
             if kind == "count":
-                table = many_rows(self.contract, feature.of)
-                value, about = Typed(build.TRUE, ValueType("number", 1, 1, nullable=False)), table
+                about = many_rows(self.contract, feature.of)
+                value = Typed(build.TRUE, ValueType("number", 1, 1, nullable=False))
             else:
                 value = parse(feature.of, self.lookup)
                 known(value)
                 about = rows_table(value.node)
         if kind in ("cut", "recode", "expression"):
-            result = {"cut": self._cut, "recode": self._recode, "expression": self._expression}[kind](feature, value)
+            result = {"cut": cut, "recode": recode, "expression": self._bounded}[kind](feature, value)
             return ResolvedFeature(name, result.node, known(result), about, feature.name)
         if about is None:
             with within(kind):
-                raise Fault("not-about-rows", f"{kind} is made from rows of a many-row table, and this is about customers")
+                raise Fault(
+                    "not-about-rows",
+                    f"{kind} is made from rows of a many-row table, and this is about customers",
+                )
         where = None
         if feature.where is not None:
             with within("where"):
@@ -204,7 +217,11 @@ class Features:
             if kind == "any":
                 where = conjunction(value.node)
             if kind in ("first", "last") and self.contract.tables[table].time is None:
-                raise Fault("time-needed", f"{kind} goes by the time column, and {table} declares none", f"time: in {table}")
+                raise Fault(
+                    "time-needed",
+                    f"{kind} goes by the time column, and {table} declares none",
+                    f"time: in {table}",
+                )
         time = self.contract.tables[table].time
         if time is not None and f"{table}.{time}" in self.broken:
             raise _broken(f"{table}.{time}")
@@ -217,7 +234,10 @@ class Features:
             with within("bounds"):
                 assert feature.bounds is not None  # the contract's own rule
                 low, high = whole_bounds(feature.bounds, step)
-            return Typed(build.clamped(node, low, high), ValueType("number", low, high, nullable=False, step=step, unit=unit))
+            return Typed(
+                build.clamped(node, low, high),
+                ValueType("number", low, high, nullable=False, step=step, unit=unit),
+            )
         return self._bounded(feature, Typed(node, replace(of, nullable=True)))
 
     def _bounded(self, feature: Feature, value: Typed) -> Typed:
@@ -229,57 +249,6 @@ class Features:
                 raise Fault("field-not-taken", f"bounds are of numbers, and this is {value.kind}")
             low, high = whole_bounds(feature.bounds, kind.step)
         return Typed(build.clamped(value.node, low, high), replace(kind, low=low, high=high))
-
-    def _expression(self, feature: Feature, value: Typed) -> Typed:
-        return self._bounded(feature, value)
-
-    def _cut(self, feature: Feature, value: Typed) -> Typed:
-        kind = known(value)
-        assert feature.at is not None and feature.labels is not None  # the contract's own rule
-        if kind.kind not in ("number", "date", "timestamp"):
-            with within("cut"):
-                raise Fault("wrong-type", f"a cut is of numbers or dates, and this is {value.kind}", "recode")
-        cuts: list[int] = []
-        for index, at in enumerate(feature.at):
-            with within("at", index):
-                cut = _cut_at(at, kind)
-                if cuts and cut <= cuts[-1]:
-                    raise Fault("cuts-order", "cuts must ascend")
-                if not kind.low < cut <= kind.high:
-                    raise Fault("cut-out-of-range", "this cut lies outside the values, so a label would stay empty")
-                cuts.append(cut)
-        if not cuts:
-            with within("at"):
-                raise Fault("no-cuts", "expected at least one cut")
-        if len(feature.labels) != len(cuts) + 1:
-            with within("labels"):
-                expected = len(cuts) + 1
-                raise Fault("labels-mismatch", f"{len(cuts)} cuts make {expected} labels, found {len(feature.labels)}")
-        keys = keys_of(feature.labels)
-        return Typed(Cut(value.node, tuple(cuts)), ValueType("category", 0, len(cuts), kind.nullable, keys=keys))
-
-    def _recode(self, feature: Feature, value: Typed) -> Typed:
-        kind = known(value)
-        assert feature.into is not None  # the contract's own rule
-        if kind.kind != "category":
-            with within("recode"):
-                raise Fault("wrong-type", f"a recode is of a category, and this is {value.kind}", "cut")
-        names = list(feature.into)
-        if feature.otherwise is not None and feature.otherwise not in names:
-            names.append(feature.otherwise)
-        codes = [-1 if feature.otherwise is None else names.index(feature.otherwise)] * len(kind.keys)
-        taken: dict[int, str] = {}
-        for new, olds in feature.into.items():
-            for index, old in enumerate(olds):
-                with within("into", new, index):
-                    code = code_of(old, kind.keys)
-                    if code in taken:
-                        raise Fault("key-taken", f"'{old}' goes into '{taken[code]}' already")
-                    taken[code] = new
-                    codes[code] = names.index(new)
-        keys = _named(feature, names)
-        nullable = kind.nullable or -1 in codes
-        return Typed(Recode(value.node, tuple(codes)), ValueType("category", 0, len(keys) - 1, nullable, keys=keys))
 
 
 class Cycle(Fault):
@@ -294,26 +263,6 @@ def _broken(name: str) -> Fault:
     return Fault("broken-feature", f"{name} has a problem of its own")
 
 
-def _named(feature: Feature, names: list[str]) -> tuple[Key, ...]:
-    if feature.labels is None:
-        return tuple(Key(name) for name in names)
-    if set(feature.labels) != set(names):
-        with within("labels"):
-            odd = sorted(set(feature.labels) ^ set(names))
-            raise Fault("labels-mismatch", f"labels name the new keys, no more and no less: {', '.join(odd)}")
-    return tuple(Key(name, feature.labels[name]) for name in names)
-
-
-def _cut_at(at: Decimal | str, kind: ValueType) -> int:
-    if kind.kind == "number":
-        if isinstance(at, str):
-            raise Fault("wrong-type", f"expected a number, found the text '{at}'")
-        return ranges.steps_of(at, kind.step)
-    if not isinstance(at, str):
-        raise Fault("wrong-type", f"expected a {kind.kind}, found the number {at:f}", "2017-10-01")
-    return ranges.day_number(at) if kind.kind == "date" else ranges.second_number(at)
-
-
 def _check_measure(kind: str, value: Typed) -> None:
     of = known(value).kind
     if kind == "any" and of != "boolean":
@@ -321,7 +270,9 @@ def _check_measure(kind: str, value: Typed) -> None:
     if kind == "sum" and of not in ("number", "boolean"):
         raise Fault("wrong-type", f"can't add up {value.kind}", "count")
     if kind in ("min", "max") and of not in ("number", "date", "timestamp"):
-        raise Fault("wrong-type", f"{value.kind} has no {kind}", "any" if of == "boolean" else "first or last")
+        raise Fault(
+            "wrong-type", f"{value.kind} has no {kind}", "any" if of == "boolean" else "first or last"
+        )
 
 
 def many_rows(contract: Contract, name: str) -> str:
@@ -333,5 +284,7 @@ def many_rows(contract: Contract, name: str) -> str:
     if name not in contract.tables:
         raise Fault("unknown-table", f"no table '{name}' in the contract", nearest(name, contract.tables))
     if contract.tables[name].rows != "many":
-        raise Fault("not-many-rows", f"{name} has one row for each customer, so its rows are customers", "customers")
+        raise Fault(
+            "not-many-rows", f"{name} has one row for each customer, so its rows are customers", "customers"
+        )
     return name

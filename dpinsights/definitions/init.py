@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -56,8 +56,7 @@ def start_contract(
           tier:
             type: category
             # to be decided by both parties: keys
-      b.orders:
-        # to be decided by both parties: customer, rows, columns
+      b.orders: {}  # to be decided by both parties: customer, rows, columns
     <BLANKLINE>
     """
     given = tables if tables is not None else {f"{party}.customers": None for party in parties}
@@ -66,9 +65,56 @@ def start_contract(
     lines += [f"  {party}: {{name: {_quoted(title)}}}" for party, title in parties.items()]
     lines += [f"planning: {{}}  {_TO_DECIDE} customers, customers_at_most, basis", "tables:"]
     for table, source in given.items():
-        lines.append(f"  {table}:")
-        lines += ["    " + line for line in _table(source)]
+        if source is None:
+            lines.append(f"  {table}: {{}}  {_TO_DECIDE} customer, rows, columns")
+        else:
+            lines += [f"  {table}:", *("    " + line for line in _table(source))]
     return "\n".join(lines) + "\n"
+
+
+def start_folder(folder: Path | str, parties: Sequence[str], tables: Sequence[str] = ()) -> tuple[Path, ...]:
+    """Write a new partnership's contract, to be completed, and its policy.
+
+    Args:
+        folder: the partnership's folder; its name becomes the partnership's.
+        parties: the short names of the two parties.
+        tables: `party.table` or `party.table=file.parquet`.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        DefinitionError: for names that can't be used, or if a contract or policy lies there already.
+    """
+    folder = Path(folder)
+    given = dict(_split(table) for table in tables)
+    contract = start_contract(folder.resolve().name, {party: party for party in parties}, given or None)
+    texts = {"contract.yaml": contract, "policy.yaml": _policy(folder.resolve().name, parties)}
+    for name in texts:
+        if (folder / name).exists():
+            message = "this file is there already and is not overwritten"
+            raise DefinitionError((Problem(str(folder / name), 0, 0, "", "file-exists", message),))
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        with open(folder / name, "x", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+    return tuple(folder / name for name in texts)
+
+
+def _split(table: str) -> tuple[str, Path | None]:
+    name, _, file = table.partition("=")
+    return name, Path(file) if file else None
+
+
+def _policy(name: str, parties: Sequence[str]) -> str:
+    accounts = ", ".join(f"{party}: {{}}" for party in parties)
+    return (
+        f"policy: {name}\n"
+        "version: 1\n"
+        f"delta: {{}}  {_TO_DECIDE} conversion, discovery; together at most 1/(10 x customers_at_most)\n"
+        f"lifetime: {{}}  {_TO_DECIDE} epsilon, over all recipients\n"
+        f"accounts: {{{accounts}}}  {_TO_DECIDE} epsilon of each\n"
+    )
 
 
 def _problems(name: str, parties: Mapping[str, str], tables: Mapping[str, object]) -> Iterator[Problem]:
@@ -79,19 +125,25 @@ def _problems(name: str, parties: Mapping[str, str], tables: Mapping[str, object
         yield origin.problem(("parties",), "too-few", f"expected two parties, found {len(parties)}")
     for party in parties:
         if not _NAME.fullmatch(party):
-            yield origin.problem(("parties", party), "bad-name", f"'{party}': small letters, digits and _, a letter first")
+            yield origin.problem(
+                ("parties", party), "bad-name", f"'{party}': small letters, digits and _, a letter first"
+            )
     for table in tables:
         party, _, rest = table.partition(".")
         if party not in parties or not _NAME.fullmatch(rest):
             hint = f"{next(iter(parties), 'party')}.customers"
-            yield origin.problem(("tables", table), "table-name", f"'{table}' is not a table of a party", hint)
+            yield origin.problem(
+                ("tables", table), "table-name", f"'{table}' is not a table of a party", hint
+            )
 
 
-def _table(source: Path | str | Columns | None) -> list[str]:
-    if source is None:
-        return [f"{_TO_DECIDE} customer, rows, columns"]
+def _table(source: Path | str | Columns) -> list[str]:
     if isinstance(source, Mapping):
-        return [f"{_TO_DECIDE} customer, rows", "columns:", *_columns({c: _declared(c, t) for c, t in source.items()})]
+        return [
+            f"{_TO_DECIDE} customer, rows",
+            "columns:",
+            *_columns({c: _declared(c, t) for c, t in source.items()}),
+        ]
     schema = _schema(source)
     proposals = {field.name: _proposed(field.type) for field in schema}
     customer = _customer(schema)
@@ -150,7 +202,9 @@ def _proposed(kind: pa.DataType) -> list[str] | None:
 def _customer(schema: pa.Schema) -> str | None:
     """The column that names the customer, if one is called so."""
     for name in schema.names:
-        if _NAME.fullmatch(name) and re.fullmatch(r"(customer|client|user|member|cust)(_?(id|no|key))?", name):
+        if _NAME.fullmatch(name) and re.fullmatch(
+            r"(customer|client|user|member|cust)(_?(id|no|key))?", name
+        ):
             return str(name)
     return None
 

@@ -17,6 +17,9 @@ from dpinsights.model.contract import Contract
 from dpinsights.model.policy import Policy, Sources
 from dpinsights.model.report import Report
 
+_NO_REPORTS = frozenset({"contract.yaml", "policy.yaml", "sources.yaml", "population.yaml"})
+"""Files of a partnership's folder that are no reports; `population.yaml` is how a made-up population is drawn."""
+
 
 @dataclass(frozen=True)
 class Folder:
@@ -59,7 +62,9 @@ def load_checked(path: Path | str) -> CheckedContract:
     return check_contract(validate(Contract, written), written.origin)
 
 
-def load_report(path: Path | str, checked: CheckedContract | None = None, policy: Policy | None = None) -> Report:
+def load_report(
+    path: Path | str, checked: CheckedContract | None = None, policy: Policy | None = None
+) -> Report:
     """A report; with a checked contract its queries are resolved too, so that their problems have lines.
 
     Raises:
@@ -107,7 +112,9 @@ def load_sources(path: Path | str, contract: Contract | None = None) -> Sources:
             if name not in contract.tables:
                 hint = nearest(name, contract.tables) or ", ".join(contract.tables)
                 message = f"no table '{name}' in the contract"
-                problems.append(written.origin.problem(("tables", name), "unknown-table", message, hint, of_key=True))
+                problems.append(
+                    written.origin.problem(("tables", name), "unknown-table", message, hint, of_key=True)
+                )
         for name in contract.tables:
             if name not in sources.tables:
                 message = f"the contract's table {name} has no source"
@@ -148,12 +155,13 @@ def load_folder(path: Path | str) -> Folder:
     except DefinitionError as error:
         problems.extend(error.problems)
     for file in sorted(folder.glob("*.yaml")):
-        if file.name in ("contract.yaml", "policy.yaml", "sources.yaml"):
+        if file.name in _NO_REPORTS:
             continue
         try:
             written = read_file(file)
             if "report" not in written.data:
-                continue
+                message = "every other file here is a report, and this one has no field 'report'"
+                refuse([written.origin.problem((), "unknown-document", message, "report: " + file.stem)])
             report = _report(written, checked, policy)
             if report.report in reports:
                 message = f"'{report.report}' is the name of {files[report.report].name} as well"

@@ -77,14 +77,28 @@ def find_column(contract: Contract, parts: tuple[str, ...]) -> tuple[str, Table,
         elsewhere = [name for name in contract.tables if name.split(".")[1] == table_part]
         hint = nearest(table_name, [name for name in contract.tables if name.startswith(f"{party}.")])
         if elsewhere and not hint:
-            raise Fault("unknown-table", f"{party} has no table '{table_part}'; {elsewhere[0]} is the other party's", elsewhere[0])
-        raise Fault("unknown-table", f"no table '{table_name}' in the contract", hint or nearest(table_name, contract.tables))
+            raise Fault(
+                "unknown-table",
+                f"{party} has no table '{table_part}'; {elsewhere[0]} is the other party's",
+                elsewhere[0],
+            )
+        raise Fault(
+            "unknown-table",
+            f"no table '{table_name}' in the contract",
+            hint or nearest(table_name, contract.tables),
+        )
     table = contract.tables[table_name]
     if column_name not in table.columns:
         near = nearest(column_name, table.columns)
         elsewhere = [name for name in columns_of(contract) if name.endswith(f".{column_name}")]
         where = f"; {elsewhere[0]} exists" if elsewhere and not near else ""
-        hint = f"{table_name}.{near}" if near else elsewhere[0] if elsewhere else f"one of {', '.join(table.columns)}"
+        hint = (
+            f"{table_name}.{near}"
+            if near
+            else elsewhere[0]
+            if elsewhere
+            else f"one of {', '.join(table.columns)}"
+        )
         raise Fault("unknown-column", f"no column '{column_name}' in {table_name}{where}", hint)
     return table_name, table, column_name, table.columns[column_name]
 
@@ -93,7 +107,9 @@ def _no_full_name(contract: Contract, parts: tuple[str, ...]) -> Fault:
     text = ".".join(parts)
     found = matches(contract, parts) if len(parts) < 3 else []
     if found:
-        return Fault("short-name", f"'{text}' is short for a column: write its full name", " or ".join(found[:3]))
+        return Fault(
+            "short-name", f"'{text}' is short for a column: write its full name", " or ".join(found[:3])
+        )
     if text in contract.tables:
         columns = ", ".join(contract.tables[text].columns)
         return Fault("table-not-column", f"'{text}' is a table; name one of its columns: {columns}")

@@ -58,8 +58,12 @@ class Origin:
     """
 
     file: str = PYTHON
-    keys: Mapping[Path, Place] = field(default_factory=lambda: MappingProxyType({}), compare=False, repr=False)
-    values: Mapping[Path, Place] = field(default_factory=lambda: MappingProxyType({}), compare=False, repr=False)
+    keys: Mapping[Path, Place] = field(
+        default_factory=lambda: MappingProxyType({}), compare=False, repr=False
+    )
+    values: Mapping[Path, Place] = field(
+        default_factory=lambda: MappingProxyType({}), compare=False, repr=False
+    )
 
     def place(self, path: Path, *, of_key: bool = False) -> Place:
         """The place of a value (or of its key); of the nearest part above it if it does not exist.
@@ -67,7 +71,7 @@ class Origin:
         >>> Origin("a.yaml", {("a",): (1, 1)}, {("a",): (1, 4)}).place(("a", "b"))
         (1, 1)
         """
-        if not of_key and path in self.values:
+        if path in self.values and (not of_key or path not in self.keys):
             return self.values[path]
         while path:
             if path in self.keys:
@@ -77,7 +81,9 @@ class Origin:
             path = path[:-1]
         return self.values.get((), (1, 1) if self.file != PYTHON else (0, 0))
 
-    def problem(self, path: Path, code: str, message: str, hint: str = "", *, of_key: bool = False) -> Problem:
+    def problem(
+        self, path: Path, code: str, message: str, hint: str = "", *, of_key: bool = False
+    ) -> Problem:
         """A problem at a path of this document."""
         line, column = self.place(path, of_key=of_key)
         return Problem(self.file, line, column, dotted(path), code, message, hint)

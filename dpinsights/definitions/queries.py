@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Literal, cast
+from dataclasses import dataclass, field
+from typing import Literal
 
 from dpinsights.definitions import building as build
+from dpinsights.definitions.absence import check_absent
 from dpinsights.definitions.expressions import parse
 from dpinsights.definitions.features import Features, many_rows, rows_table, whole_bounds, within_period
 from dpinsights.definitions.places import Fault, nearest, within
 from dpinsights.definitions.ranges import LIMIT
 from dpinsights.definitions.typed import Typed, known, truth
-from dpinsights.model.expressions import Absent, Aggregate, Case, CustomerColumn, Node
+from dpinsights.model.expressions import Node
 from dpinsights.model.names import FrozenMap
 from dpinsights.model.plan import Axis, Group
 from dpinsights.model.report import Query
@@ -41,7 +42,7 @@ class QueryResolver:
         query = self.query
         population = self._population()
         value, counted = self._value()
-        axes, groups, levels = self._groups(population)
+        axes, groups, levels = self._groups()
         where = self._where()
         rows_where = self._condition("rows_where")
         rows = self._rows(value, counted, levels, rows_where)
@@ -51,14 +52,32 @@ class QueryResolver:
         low, high = self._bounds(value, counted, per, r)
         cells = math.prod(group.size for group in groups)
         if cells > MOST_CELLS:
-            self._add("too-many-cells", f"these groups have {cells:,} cells; at most {MOST_CELLS:,} are answered", "by")
+            self._add(
+                "too-many-cells",
+                f"these groups have {cells:,} cells; at most {MOST_CELLS:,} are answered",
+                "by",
+            )
         if self.faults:
             return None
         if rows is not None:
             rows_where = within_period(self.features.contract, rows, self.features.period, rows_where)
         node, kind = (value.node, value.type) if value is not None else (None, None)
         return ResolvedQuery(
-            self.name, query, per, population, rows, axes, groups, where, rows_where, node, kind, low, high, k, r
+            self.name,
+            query,
+            per,
+            population,
+            rows,
+            axes,
+            groups,
+            where,
+            rows_where,
+            node,
+            kind,
+            low,
+            high,
+            k,
+            r,
         )
 
     def _add(self, code: str, message: str, path: str, hint: str = "") -> None:
@@ -79,7 +98,12 @@ class QueryResolver:
         wanted = [*self.features.contract.parties, "shared", "any"]
         if population not in wanted:
             hint = nearest(population, wanted) or " or ".join(wanted)
-            self._add("unknown-population", f"'{population}' is neither a party, nor shared, nor any", "population", hint)
+            self._add(
+                "unknown-population",
+                f"'{population}' is neither a party, nor shared, nor any",
+                "population",
+                hint,
+            )
         return population
 
     def _value(self) -> tuple[Typed | None, str | None]:
@@ -92,12 +116,20 @@ class QueryResolver:
                 tables = self.features.contract.tables
                 if query.count not in tables:
                     hint = nearest(query.count, ["customers", *tables]) or "customers"
-                    raise Fault("unknown-table", f"count takes customers or a many-row table, found '{query.count}'", hint)
+                    raise Fault(
+                        "unknown-table",
+                        f"count takes customers or a many-row table, found '{query.count}'",
+                        hint,
+                    )
                 return None, many_rows(self.features.contract, query.count)
             value = self._named(query.of)
             kind = known(value)
             if kind.kind not in ("number", "boolean"):
-                hint = f"count: customers, by: [{query.of}]" if kind.kind == "category" else "a feature that makes a number"
+                hint = (
+                    f"count: customers, by: [{query.of}]"
+                    if kind.kind == "category"
+                    else "a feature that makes a number"
+                )
                 raise Fault("wrong-type", f"can't take the {query.measure} of {value.kind}", hint)
             return value, None
         return None, None
@@ -105,7 +137,7 @@ class QueryResolver:
     def _named(self, name: str) -> Typed:
         return self.features.lookup(tuple(name.split(".")))
 
-    def _groups(self, population: str) -> tuple[tuple[Axis, ...], tuple[Group, ...], list[str | None]]:
+    def _groups(self) -> tuple[tuple[Axis, ...], tuple[Group, ...], list[str | None]]:
         axes: list[Axis] = []
         groups: list[Group] = []
         levels: list[str | None] = []
@@ -116,10 +148,11 @@ class QueryResolver:
                 if kind.kind not in ("category", "boolean"):
                     raise Fault("not-a-category", f"can't group by {value.kind}", "a cut feature over it")
                 keys = kind.keys if kind.kind == "category" else _TRUTHS
-                levels.append(rows_table(value.node))
-                self._check_absent(name, value, population)
+                level = rows_table(value.node)
+                check_absent(name, value, self.query.population, self.features.contract)
                 axes.append(Axis(name, self._names(name), keys))
                 groups.append(Group(value.node, len(keys)))
+                levels.append(level)
         return tuple(axes), tuple(groups), levels
 
     def _names(self, name: str) -> FrozenMap[str, str] | None:
@@ -128,19 +161,6 @@ class QueryResolver:
             return contract.features[name].name
         table, _, column = name.rpartition(".")
         return contract.tables[table].columns[column].name
-
-    def _check_absent(self, name: str, value: Typed, population: str) -> None:
-        """A population whose members may not be customers of the column's party needs the key for absence.
-
-        Only a population that is written down: a query that names none asks about whoever has the value.
-        """
-        if not known(value).nullable or self.query.population is None or population == "shared":
-            return
-        for table in _unguarded(value.node):
-            party = table.split(".")[0]
-            if party != population:
-                message = f"customers who are not {party}'s have no {name}: they need a key of their own"
-                raise Fault("absent-needed", message, f"absent: in the column of {table}, or population: shared")
 
     def _condition(self, name: Literal["where", "rows_where"]) -> Node | None:
         text = getattr(self.query, name)
@@ -156,7 +176,9 @@ class QueryResolver:
         where = self._condition("where")
         with self._collect("where"):
             if where is not None and rows_table(where) is not None:
-                raise Fault("where-about-rows", "where is about customers, and this is about rows", "rows_where")
+                raise Fault(
+                    "where-about-rows", "where is about customers, and this is about rows", "rows_where"
+                )
         return where
 
     def _rows(
@@ -181,7 +203,9 @@ class QueryResolver:
         if len(tables) > 1:
             *_, (table, path) = tables.items()
             names = " and ".join(tables)
-            fault = Fault("two-row-tables", f"rows of {names} don't meet: all but one must enter through a feature")
+            fault = Fault(
+                "two-row-tables", f"rows of {names} don't meet: all but one must enter through a feature"
+            )
             fault.path = path
             self.faults.append(fault)
         return next(iter(tables), None)
@@ -191,7 +215,12 @@ class QueryResolver:
         if counted is not None and per == "customer":
             self._add("per-row-needed", f"counting rows of {counted} is per row", "per", "row")
         if per == "row" and rows is None:
-            self._add("rows-needed", "per: row needs a many-row table, and nothing here is about rows", "per", "customer")
+            self._add(
+                "rows-needed",
+                "per: row needs a many-row table, and nothing here is about rows",
+                "per",
+                "customer",
+            )
         return per
 
     def _where_about_rows(self, rows_where: Node | None, rows: str | None) -> None:
@@ -201,7 +230,9 @@ class QueryResolver:
                     table = f" of {rows}" if rows else ""
                     raise Fault("rows-where-about-customers", f"rows_where is about rows{table}", "where")
 
-    def _contributions(self, per: str, groups: tuple[Group, ...], levels: list[str | None]) -> tuple[int | None, int | None]:
+    def _contributions(
+        self, per: str, groups: tuple[Group, ...], levels: list[str | None]
+    ) -> tuple[int | None, int | None]:
         k, r = self.query.groups_per_customer, self.query.rows_per_customer
         tuples = math.prod(g.size for g, level in zip(groups, levels, strict=True) if level is not None)
         grouped = any(level is not None for level in levels)
@@ -213,12 +244,21 @@ class QueryResolver:
                 self._add("field-not-taken", "per row, rows_per_customer is the bound", "groups_per_customer")
             return None, r
         if r is not None:
-            self._add("field-not-taken", "rows_per_customer is for per: row", "rows_per_customer", "groups_per_customer")
+            self._add(
+                "field-not-taken",
+                "rows_per_customer is for per: row",
+                "rows_per_customer",
+                "groups_per_customer",
+            )
         if grouped and k is None:
             self._add("groups-per-customer-needed", "a customer's rows can lie in several groups: say how many count",
                       "by", f"groups_per_customer: {min(4, tuples)}")  # fmt: skip
         if not grouped and k is not None:
-            self._add("field-not-taken", "no group is about rows, so a customer is in one group", "groups_per_customer")
+            self._add(
+                "field-not-taken",
+                "no group is about rows, so a customer is in one group",
+                "groups_per_customer",
+            )
         if grouped and k is not None and k > tuples:
             message = f"there are only {tuples} groups of rows, found {k}"
             self._add("too-many-groups", message, "groups_per_customer", str(tuples))
@@ -235,7 +275,9 @@ class QueryResolver:
         most = max(abs(low), abs(high)) * (r or 1) * self.features.contract.planning.customers_at_most
         if most >= LIMIT:
             message = "bounds times customers_at_most leave 62 bits: take narrower bounds or a coarser step"
-            self._add("sum-overflow", message, "bounds" if self.query.bounds is not None else self.query.measure)
+            self._add(
+                "sum-overflow", message, "bounds" if self.query.bounds is not None else self.query.measure
+            )
         return low, high
 
     def _value_bounds(self, value: Typed, per: str) -> tuple[int, int]:
@@ -249,26 +291,3 @@ class QueryResolver:
         if kind.kind == "boolean" and not summed:
             raise Fault("field-not-taken", "true or false lies between 0 and 1 already", "no bounds")
         return whole_bounds(self.query.bounds, kind.step)
-
-
-def _unguarded(node: Node) -> Iterator[str]:
-    """Tables of one row whose absence a node does not handle."""
-    if isinstance(node, Aggregate):
-        return
-    if isinstance(node, Case) and len(node.branches) == 1 and isinstance(node.branches[0][0], Absent):
-        return
-    if isinstance(node, CustomerColumn):
-        yield node.table
-        return
-    for part in _parts(node):
-        yield from _unguarded(part)
-
-
-def _parts(value: object) -> Iterator[Node]:
-    """The nodes right below a node."""
-    inner = value if isinstance(value, tuple) else [getattr(value, item.name) for item in fields(cast(Node, value))]
-    for part in inner:
-        if isinstance(part, tuple):
-            yield from _parts(part)
-        elif is_dataclass(part):
-            yield cast(Node, part)

@@ -35,7 +35,9 @@ def fit(*values: int) -> None:
         Fault: `out-of-range`.
     """
     if any(abs(value) >= LIMIT for value in values):
-        raise Fault("out-of-range", "this can grow beyond 62 bits of steps: use narrower bounds or a coarser step")
+        raise Fault(
+            "out-of-range", "this can grow beyond 62 bits of steps: use narrower bounds or a coarser step"
+        )
 
 
 def ratio(part: Decimal, whole: Decimal) -> int | None:

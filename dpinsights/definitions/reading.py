@@ -71,7 +71,9 @@ def read_file(path: FilePath | str) -> Written:
             content = stream.read(LARGEST + 1)
     except OSError as error:
         reason = error.strerror or "it can't be opened"
-        raise DefinitionError((Problem(file, 0, 0, "", "unreadable-file", f"can't read this file: {reason}"),)) from None
+        raise DefinitionError(
+            (Problem(file, 0, 0, "", "unreadable-file", f"can't read this file: {reason}"),)
+        ) from None
     return read_bytes(content, file)
 
 
@@ -129,9 +131,21 @@ class _Reader:
             if isinstance(event, DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    _stop(self.file, _place(event), (), "several-documents", "a file holds one document: remove '---'")
+                    _stop(
+                        self.file,
+                        _place(event),
+                        (),
+                        "several-documents",
+                        "a file holds one document: remove '---'",
+                    )
                 if event.version or event.tags:
-                    _stop(self.file, _place(event), (), "yaml-directive", "directives such as %YAML are not taken")
+                    _stop(
+                        self.file,
+                        _place(event),
+                        (),
+                        "yaml-directive",
+                        "directives such as %YAML are not taken",
+                    )
             elif isinstance(event, ScalarEvent | MappingStartEvent | SequenceStartEvent | AliasEvent):
                 data = self.value(event, events, ())
         if not isinstance(data, dict):
@@ -176,7 +190,9 @@ class _Reader:
                 self.add(event, here, "merge-key", "merge keys (<<) are not taken: write the fields out")
             if key in data:
                 first = self.keys[here][0]
-                self.add(event, here, "duplicate-key", f"'{key}' stands here a second time; first in line {first}")
+                self.add(
+                    event, here, "duplicate-key", f"'{key}' stands here a second time; first in line {first}"
+                )
             else:
                 self.keys[here] = _place(event)
             if plain and not isinstance(_plain(key), str):
@@ -195,6 +211,8 @@ class _Reader:
 
     def scalar(self, event: ScalarEvent, path: Path) -> Any:
         """A scalar: text if quoted or if it looks like nothing else."""
+        if any("\ud800" <= char <= "\udfff" for char in event.value):
+            self.add(event, path, "unseen-character", "a text holds half a character: write it unescaped")
         if event.style is not None:
             return event.value
         value = _plain(event.value)
@@ -207,7 +225,12 @@ class _Reader:
         if isinstance(event, AliasEvent):
             self.add(event, path, "yaml-alias", "aliases (*) are not taken: write the value out")
         elif getattr(event, "anchor", None):
-            self.add(event, path, "yaml-anchor", "anchors (&) are not taken: write the value out where it is needed")
+            self.add(
+                event,
+                path,
+                "yaml-anchor",
+                "anchors (&) are not taken: write the value out where it is needed",
+            )
         if getattr(event, "tag", None):
             self.add(event, path, "yaml-tag", "tags (!) are not taken: write the plain value")
 

@@ -96,7 +96,9 @@ def check_report(
     return tuple(resolved)
 
 
-def _report_problems(report: Report, contract: Contract, policy: Policy | None, origin: Origin) -> Iterator[Problem]:
+def _report_problems(
+    report: Report, contract: Contract, policy: Policy | None, origin: Origin
+) -> Iterator[Problem]:
     if report.contract != contract.contract:
         message = f"this report is about the contract '{report.contract}', found '{contract.contract}'"
         yield origin.problem(("contract",), "wrong-contract", message, contract.contract)
@@ -111,7 +113,9 @@ def _report_problems(report: Report, contract: Contract, policy: Policy | None, 
         return
     if report.account not in policy.accounts:
         hint = nearest(report.account, policy.accounts) or ", ".join(policy.accounts)
-        yield origin.problem(("account",), "unknown-account", f"the policy has no account '{report.account}'", hint)
+        yield origin.problem(
+            ("account",), "unknown-account", f"the policy has no account '{report.account}'", hint
+        )
         return
     cap = min(policy.accounts[report.account].epsilon, policy.lifetime.epsilon)
     if report.budget.epsilon > cap:
@@ -119,7 +123,9 @@ def _report_problems(report: Report, contract: Contract, policy: Policy | None, 
         yield origin.problem(("budget", "epsilon"), "budget-over-cap", message, f"at most {cap:f}")
 
 
-def report_digests(report: Report, checked: CheckedContract, resolved: tuple[ResolvedQuery, ...]) -> tuple[str, str]:
+def report_digests(
+    report: Report, checked: CheckedContract, resolved: tuple[ResolvedQuery, ...]
+) -> tuple[str, str]:
     """Two digests: of all that decides the numbers, and of all that a reader sees.
 
     Titles, languages, notes and the order of words in an expression don't reach the first one; margins, costs, weights
@@ -132,7 +138,9 @@ def report_digests(report: Report, checked: CheckedContract, resolved: tuple[Res
         "planning": {"customers": planning.customers, "customers_at_most": planning.customers_at_most},
         "queries": tuple(_deciding(query) for query in resolved),
     }
-    return digest(numbers, purpose="report-numbers"), digest({"report": report, "contract": checked.contract}, purpose="report")
+    return digest(numbers, purpose="report-numbers"), digest(
+        {"report": report, "contract": checked.contract}, purpose="report"
+    )
 
 
 def _deciding(resolved: ResolvedQuery) -> dict[str, object]:

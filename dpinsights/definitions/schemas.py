@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from dpinsights.model.contract import Contract
@@ -34,6 +35,18 @@ def json_schema(kind: str) -> dict[str, Any]:
 def schema_text(kind: str) -> str:
     """A schema as the text of a file, ending in a newline."""
     return json.dumps(json_schema(kind), indent=2, ensure_ascii=False) + "\n"
+
+
+def write_schemas(folder: Path | str) -> tuple[Path, ...]:
+    """Write every schema into a folder as `<kind>.schema.json`, and return the files."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for kind in DOCUMENTS:
+        file = folder / f"{kind}.schema.json"
+        file.write_text(schema_text(kind), encoding="utf-8", newline="\n")
+        files.append(file)
+    return tuple(files)
 
 
 def _strip_nulls(part: Any) -> None:

@@ -73,7 +73,9 @@ def text(value: str) -> Typed:
 
 def condition(node: Node, *parts: Typed) -> Typed:
     """A truth value made from parts; null if one of them can be."""
-    return Typed(node, replace(BOOLEAN, nullable=any(part.type is None or part.type.nullable for part in parts)))
+    return Typed(
+        node, replace(BOOLEAN, nullable=any(part.type is None or part.type.nullable for part in parts))
+    )
 
 
 def known(value: Typed) -> ValueType:
@@ -140,7 +142,9 @@ def alike(values: Sequence[Typed]) -> list[Typed]:
         known(next((value for value in values if value.text is not None), values[0]))
     kinds = {known(value).kind for value in typed}
     if kinds == {"date", "timestamp"}:
-        values = [as_seconds(value) if value.type and value.type.kind == "date" else value for value in values]
+        values = [
+            as_seconds(value) if value.type and value.type.kind == "date" else value for value in values
+        ]
         kinds = {"timestamp"}
     if len(kinds) > 1:
         first, second = typed[0], next(value for value in typed if known(value).kind != known(typed[0]).kind)
@@ -261,7 +265,12 @@ def compute(operator: Operator, left: Typed, right: Typed) -> Typed:
         if one.unit and other.unit:
             raise Fault("unit-mismatch", f"{one.unit} times {other.unit}: one side must be a plain number")
         corners = [a * b for a in (one.low, one.high) for b in (other.low, other.high)]
-        low, high, step, unit = min(corners), max(corners), times(one.step, other.step), one.unit or other.unit
+        low, high, step, unit = (
+            min(corners),
+            max(corners),
+            times(one.step, other.step),
+            one.unit or other.unit,
+        )
     else:
         left, right = alike([left, right])
         one, other = known(left), known(right)
@@ -282,7 +291,9 @@ def _days(operator: Operator, left: Typed, right: Typed, nullable: bool) -> Type
     if operator == "+" and one.kind == "number":
         left, right, one, other = right, left, other, one
     if operator == "*" or one.kind != "date" or other.kind != "number" or other.step % 1:
-        raise Fault("wrong-type", f"{left.kind} {operator} {right.kind}: a date takes + or - whole days, or - a date")
+        raise Fault(
+            "wrong-type", f"{left.kind} {operator} {right.kind}: a date takes + or - whole days, or - a date"
+        )
     right = scaled(right, Decimal(1))
     other = known(right)
     low = one.low + (other.low if operator == "+" else -other.high)

@@ -49,10 +49,12 @@ def validate(kind: type[D], written: Written) -> D:
         # Only the names that are documented: `from`, never `start`.
         document = kind.model_validate(written.data, by_alias=True, by_name=False)
     except ValidationError as error:
-        known = {(problem.line, problem.column) for problem in problems}
+        known = {problem.field for problem in problems} | {
+            problem.field.split("[")[0] for problem in problems
+        }
         for details in _own_branch(error.errors(include_url=False), written.data):
             problem = _problem(kind, details, written)
-            if (problem.line, problem.column) not in known or problem.code == "missing-field":
+            if problem.field not in known or problem.code == "missing-field":
                 problems.append(problem)
     if problems or document is None:
         raise DefinitionError(tuple(problems))
@@ -62,10 +64,12 @@ def validate(kind: type[D], written: Written) -> D:
 def _problem(kind: type[BaseModel], details: ErrorDetails, written: Written) -> Problem:
     path, of_key = _path(details["loc"], written.data)
     code, message, hint = _words(kind, details, path, written)
-    return written.origin.problem(path, code, message, hint, of_key=of_key or code in ("unknown-field", "bad-name"))
+    return written.origin.problem(path, code, message, hint, of_key=of_key or code == "unknown-field")
 
 
-def _words(kind: type[BaseModel], details: ErrorDetails, path: Path, written: Written) -> tuple[str, str, str]:
+def _words(
+    kind: type[BaseModel], details: ErrorDetails, path: Path, written: Written
+) -> tuple[str, str, str]:
     fault, context = details["type"], details.get("ctx") or {}
     value = written.bare.get(path)
     found = f"'{value}'" if value is not None else _shown(details["input"])
@@ -75,7 +79,11 @@ def _words(kind: type[BaseModel], details: ErrorDetails, path: Path, written: Wr
         return fault, details["msg"], ""
     if fault == "extra_forbidden":
         fields = _fields_near(kind, path, written.data)
-        return "unknown-field", f"no field '{path[-1]}' here", nearest(str(path[-1]), fields) or ", ".join(fields)
+        return (
+            "unknown-field",
+            f"no field '{path[-1]}' here",
+            nearest(str(path[-1]), fields) or ", ".join(fields),
+        )
     if fault == "missing":
         return "missing-field", f"the field '{details['loc'][-1]}' is missing", ""
     if fault == "string_type" and value is not None:
@@ -85,7 +93,11 @@ def _words(kind: type[BaseModel], details: ErrorDetails, path: Path, written: Wr
     if fault in _BOUNDS:
         return "number-out-of-range", f"expected {_BOUNDS[fault].format(**context)}, found {found}", ""
     if fault == "string_pattern_mismatch":
-        return "bad-name", f"{found} is not of the form wanted here: {_pattern(str(context.get('pattern')))}", ""
+        return (
+            "bad-name",
+            f"{found} is not of the form wanted here: {_pattern(str(context.get('pattern')))}",
+            "",
+        )
     if fault in ("literal_error", "union_tag_invalid"):
         options = re.findall(r"'([^']*)'", str(context.get("expected") or context.get("expected_tags")))
         if fault == "union_tag_invalid":
@@ -106,12 +118,14 @@ def _words(kind: type[BaseModel], details: ErrorDetails, path: Path, written: Wr
 def _length(context: Mapping[str, Any]) -> tuple[str, str, str]:
     least, most, actual = context.get("min_length"), context.get("max_length"), context.get("actual_length")
     if least is not None:
-        return "too-few", f"expected at least {least}, found {actual}", ""
-    return "too-many", f"expected at most {most}, found {actual}", ""
+        return "too-few", f"expected at least {least} of them, found {actual}", ""
+    return "too-many", f"expected at most {most} of them, found {actual}", ""
 
 
 def _or(words: Sequence[str]) -> str:
-    return ", ".join(words[:-1]) + (" or " if len(words) > 1 else "") + words[-1] if words else "something else"
+    return (
+        ", ".join(words[:-1]) + (" or " if len(words) > 1 else "") + words[-1] if words else "something else"
+    )
 
 
 def _pattern(pattern: str) -> str:
@@ -142,10 +156,22 @@ def _path(location: Sequence[str | int], data: object) -> tuple[Path, bool]:
     for part in location:
         if part == "[key]":
             return tuple(path), True
-        if isinstance(data, Mapping) and part in data or isinstance(data, list) and isinstance(part, int) and part < len(data):
-            data = data[part]
+        found = _below(data, part)
+        if found is not _NOTHING:
+            data = found
             path.append(part)
     return tuple(path), False
+
+
+_NOTHING = object()
+
+
+def _below(data: object, part: str | int) -> object:
+    if isinstance(data, Mapping):
+        return data.get(part, _NOTHING)
+    if isinstance(data, list) and isinstance(part, int) and part < len(data):
+        return data[part]
+    return _NOTHING
 
 
 def _own_branch(errors: Sequence[ErrorDetails], data: object) -> list[ErrorDetails]:
@@ -153,10 +179,16 @@ def _own_branch(errors: Sequence[ErrorDetails], data: object) -> list[ErrorDetai
     kept = []
     for details in errors:
         location = details["loc"]
-        if len(location) > 2 and location[0] == "tables" and location[2] in ("Parquet", "Csv", "DuckDbTable", "Frame"):
+        if (
+            len(location) > 2
+            and location[0] == "tables"
+            and location[2] in ("Parquet", "Csv", "DuckDbTable", "Frame")
+        ):
             table = data.get("tables", {}).get(location[1]) if isinstance(data, Mapping) else None
             word = {"DuckDbTable": "duckdb"}.get(str(location[2]), str(location[2]).lower())
-            if isinstance(table, Mapping) and any(name in table for name in ("parquet", "csv", "duckdb", "frame")):
+            if isinstance(table, Mapping) and any(
+                name in table for name in ("parquet", "csv", "duckdb", "frame")
+            ):
                 if word not in table:
                     continue
             elif location[2] != "Parquet":
@@ -176,7 +208,7 @@ def _fields_near(kind: type[BaseModel], path: Path, data: object) -> list[str]:
 def _model_at(kind: type[BaseModel] | None, path: Path, data: object) -> type[BaseModel] | None:
     annotation: Any = kind
     for part in path:
-        data = data[part] if isinstance(data, Mapping | list) else None  # type: ignore[call-overload, index]
+        data = _below(data, part)
         models = _models(annotation)
         field = next((f for m in models for n, f in m.model_fields.items() if (f.alias or n) == part), None)
         annotation = field.annotation if field is not None else annotation
@@ -207,7 +239,8 @@ def _empty_values(written: Written) -> list[Problem]:
 
 
 def _walk_empty(data: object, path: Path, written: Written, problems: list[Problem]) -> None:
-    if data is None and not (len(path) > 1 and path[-2] in _MAY_BE_EMPTY):
+    named = len(path) > 1 and path[-2] in _MAY_BE_EMPTY
+    if data is None and not (named and (isinstance(path[-1], str) or written.bare.get(path))):
         message = "a value is missing here; leave the whole field out if there is none"
         problems.append(written.origin.problem(path, "empty-value", message, of_key=True))
     elif isinstance(data, Mapping):
@@ -221,8 +254,12 @@ def _walk_empty(data: object, path: Path, written: Written, problems: list[Probl
 def _bare_keys(written: Written) -> list[Problem]:
     """Keys of categories that were written as numbers, dates or truth values."""
     problems = []
-    for path, text in written.bare_keys.items():
-        if len(path) > 1 and path[-2] in ("keys", "labels", "into"):
-            message = f"a key is a text: write it in quotes, '{text}'"
-            problems.append(written.origin.problem(path, "key-not-text", message, f"'{text}'", of_key=True))
+    for bare, of_key in ((written.bare_keys, True), (written.bare, False)):
+        for path, text in bare.items():
+            listed = not of_key and len(path) > 1 and isinstance(path[-1], int)
+            if len(path) > 1 and path[-2] in ("keys", "labels", "into") and (of_key or listed) and text:
+                message = f"a key is a text: write it in quotes, '{text}'"
+                problems.append(
+                    written.origin.problem(path, "key-not-text", message, f"'{text}'", of_key=of_key)
+                )
     return problems

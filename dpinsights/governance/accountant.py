@@ -28,6 +28,7 @@ MOST_UNITS = 2**62
 TOLERANCE = 1e-12
 """How much larger than planned a combined scale may be, relatively: rounding of floats. It concerns accuracy only."""
 
+
 @dataclass(frozen=True)
 class Loss:
     """A privacy loss in ledger units, or what is left of one.
@@ -106,11 +107,6 @@ class Decision:
     def lifetime(self) -> Loss:
         """What the lifetime account pays: fresh draws."""
         return sum((item.lifetime for item in self.items), NOTHING)
-
-    @property
-    def fresh(self) -> tuple[str, ...]:
-        """The keys to draw."""
-        return tuple(item.key for item in self.items if item.verdict is Verdict.FRESH)
 
 
 def combined_scale(scales: tuple[float, ...]) -> float:
@@ -245,7 +241,8 @@ def decide(
 
     1. What the account has seen is precise enough: free.
     2. Else a stored vector that it has not seen is precise enough and fits the report's ceiling: it is shown, the
-       account pays its whole loss and the lifetime account nothing. Of several, the cheapest.
+       account pays its whole loss and the lifetime account nothing. Of several, the cheapest; of equals one that was
+       drawn for outside, because it can be used again there, and of those the first drawn (`stored` is in that order).
     3. Else a fresh draw, charged to both; the estimate combines it with what the account has seen.
 
     Raises:
@@ -266,7 +263,7 @@ def decide(
         items[key] = Item(key, cells, draw.scale, Verdict.FRESH, seen, loss, loss)
         adequate = [v for v in usable if not v.seen and precise_enough((v.scale,), draw.scale)]
         if adequate:
-            best = min(adequate, key=lambda v: (v.loss.rho, v.loss.delta, v.scale, v.run))
+            best = min(adequate, key=lambda v: (v.loss.rho, v.loss.delta, v.exploration, v.scale))
             shown[key] = Item(key, cells, draw.scale, Verdict.SHOWN, (*seen, best), best.loss, NOTHING)
     # Cheapest first, so that a costly vector never takes the room of one that saves.
     room = Loss(min(plan.budget_units, left.rho), left.delta)

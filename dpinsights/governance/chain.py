@@ -44,7 +44,7 @@ def entry_hash(seq: int, kind: str, body: str, prev: str) -> str:
     """The SHA-256 of an entry, separated by purpose and version.
 
     >>> entry_hash(1, "opened", "{}", GENESIS)[:12]
-    '5fc3d0edc4f6'
+    'ab1e9871c064'
     """
     return hashlib.sha256(f"dpinsights/ledger-entry/v1\n{seq}\n{kind}\n{prev}\n{body}".encode()).hexdigest()
 

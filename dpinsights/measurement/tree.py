@@ -89,7 +89,8 @@ def every(conditions: Iterable[Sql | None]) -> Sql | None:
 
 def clamped(value: Sql, low: Sql, high: Sql) -> Sql:
     """The nearest value within [low, high]; null stays null, which `least` and `greatest` would turn into a bound."""
-    return case([(is_null(value), exp.null()), (binary(exp.LT, value, low), low), (binary(exp.GT, value, high), high)], value)
+    inside = exp.Between(this=value.copy(), low=low.copy(), high=high.copy())
+    return case([(inside, value), (binary(exp.LT, value, low), low), (binary(exp.GT, value, high), high)])
 
 
 def numbered(partition: Sequence[Sql], order: Sequence[Sql]) -> Sql:

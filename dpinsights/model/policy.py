@@ -15,45 +15,47 @@ from dpinsights.model.report import Epsilon
 class Delta(Document):
     """One delta at which epsilon is stated, and one for key discovery."""
 
-    conversion: Exact = Field(gt=0, lt=1)
-    discovery: Exact = Field(gt=0, lt=1)
+    conversion: Exact = Field(gt=0, lt=1, description="the delta at which epsilon is stated")
+    discovery: Exact = Field(gt=0, lt=1, description="the delta of key discovery")
 
 
 class Policy(Document):
     """Caps: one for life over all recipients, one for each account."""
 
-    policy: Slug
-    version: int = Field(strict=True, ge=1)
-    delta: Delta
-    lifetime: Epsilon
-    accounts: FrozenMap[Slug, Epsilon] = Field(min_length=1)
+    policy: Slug = Field(description="the partnership's name, as in its contract")
+    version: int = Field(strict=True, ge=1, description="raised with every change")
+    delta: Delta = Field(description="the two deltas; together at most 1/(10 x customers_at_most)")
+    lifetime: Epsilon = Field(description="the cap over all recipients and for ever")
+    accounts: FrozenMap[Slug, Epsilon] = Field(
+        min_length=1, description="a cap for each recipient, and for exploration"
+    )
 
 
 class Csv(Document):
     """Comma-separated files: one line is one record, the first line names the columns, all text until converted."""
 
-    csv: str | tuple[str, ...]
-    delimiter: str = Field(",", min_length=1, max_length=1)
-    quote: str = Field('"', max_length=1)
+    csv: str | tuple[str, ...] = Field(description="paths or patterns, relative to the sources file")
+    delimiter: str = Field(",", min_length=1, max_length=1, description="what stands between fields")
+    quote: str = Field('"', max_length=1, description="what may stand around a field; empty for none")
 
 
 class Parquet(Document):
     """Parquet files, by path or pattern, relative to the sources file."""
 
-    parquet: str | tuple[str, ...]
+    parquet: str | tuple[str, ...] = Field(description="paths or patterns, relative to the sources file")
 
 
 class DuckDbTable(Document):
     """A table of a DuckDB file, read only."""
 
-    duckdb: str
-    table: str = Field(min_length=1)
+    duckdb: str = Field(description="the database's file")
+    table: str = Field(min_length=1, description="the table in it")
 
 
 class Frame(Document):
     """A pandas or Arrow table of the running process, by the name under which it was handed over."""
 
-    frame: str
+    frame: str = Field(description="the name under which it was handed over")
 
 
 Source = Parquet | Csv | DuckDbTable | Frame
@@ -62,23 +64,23 @@ Source = Parquet | Csv | DuckDbTable | Frame
 class DuckDbEngine(Document):
     """How DuckDB may use the machine."""
 
-    memory: str = Field("4GB", pattern=r"^[1-9][0-9]*(MB|GB)$")
-    threads: int | None = Field(None, strict=True, ge=1, le=256)
+    memory: str = Field(default="4GB", pattern=r"^[1-9][0-9]*(MB|GB)$", description="how much memory may be used")
+    threads: int | None = Field(default=None, strict=True, ge=1, le=256, description="how many threads may be used")
 
 
 class Engine(Document):
     """Which engine runs the aggregates."""
 
-    duckdb: DuckDbEngine = Field(default_factory=lambda: DuckDbEngine())
+    duckdb: DuckDbEngine = Field(default_factory=lambda: DuckDbEngine(), description="DuckDB's settings")
 
 
 class Sources(Document):
     """Where the data lies: the operator's, never signed and never printed."""
 
-    snapshot: Slug
-    origin: Literal["real", "synthetic"] = "real"
-    engine: Engine = Field(default_factory=lambda: Engine())
-    tables: FrozenMap[str, Source]
+    snapshot: Slug = Field(description="the name of this state of the data")
+    origin: Literal["real", "synthetic"] = Field("real", description="real data, or a made-up population")
+    engine: Engine = Field(default_factory=lambda: Engine(), description="the engine's settings")
+    tables: FrozenMap[str, Source] = Field(description="where each of the contract's tables lies")
 
     @model_validator(mode="after")
     def _tables(self) -> Sources:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from dpinsights.model.contract import Bounds
 from dpinsights.model.document import Document, fault
@@ -19,11 +19,14 @@ def _listed(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
+_ONE_OR_MORE = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
+
+
 class Cost(Document):
     """A privacy loss that a query may spend, in exactly one unit."""
 
-    epsilon: Exact | None = Field(None, gt=0)
-    rho: Exact | None = Field(None, gt=0)
+    epsilon: Exact | None = Field(None, gt=0, description="as epsilon at the policy's delta")
+    rho: Exact | None = Field(None, gt=0, description="as rho, of zero-concentrated differential privacy")
 
     @model_validator(mode="after")
     def _one(self) -> Cost:
@@ -38,20 +41,34 @@ class Query(Document):
     count: str | None = Field(None, description="customers, or a many-row table to count its rows")
     sum: str | None = Field(None, description="a feature, or a column")
     mean: str | None = Field(None, description="a feature, or a column")
-    per: Literal["customer", "row"] | None = Field(None, description="what one contribution is; customer unless said")
+    per: Literal["customer", "row"] | None = Field(
+        None, description="what one contribution is; customer unless said"
+    )
     population: str | None = Field(None, description="a party's name, shared, or any; any unless said")
-    by: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field((), description="categories or cut features")
+    by: Annotated[tuple[str, ...], BeforeValidator(_listed), _ONE_OR_MORE] = Field(
+        (), description="categories or cut features"
+    )
     where: str | None = Field(None, description="a condition about the customer")
     rows_where: str | None = Field(None, description="a condition about the rows of the many-row table")
-    bounds: Bounds | None = Field(None, description="of one customer in one group, after summing; of one row if per: row")
-    groups_per_customer: int | None = Field(None, strict=True, ge=1, le=100_000)
-    rows_per_customer: int | None = Field(None, strict=True, ge=1, le=1_000_000)
+    bounds: Bounds | None = Field(
+        None, description="of one customer in one group, after summing; of one row if per: row"
+    )
+    groups_per_customer: int | None = Field(
+        None, strict=True, ge=1, le=100_000, description="in how many groups of rows one customer counts"
+    )
+    rows_per_customer: int | None = Field(
+        None, strict=True, ge=1, le=1_000_000, description="how many rows of one customer count"
+    )
     margin: Exact | None = Field(None, gt=0, description="wanted half-width of the 95% interval")
     cost: Cost | None = Field(None, description="what this query spends")
-    weight: Exact | None = Field(None, gt=0, description="share of what is left of the report's budget; 1 unless said")
-    group_size: Exact | None = Field(None, gt=0, description="a public figure: customers in a group, to forecast a mean")
-    title: Names | None = None
-    note: Names | None = None
+    weight: Exact | None = Field(
+        None, gt=0, description="share of what is left of the report's budget; 1 unless said"
+    )
+    group_size: Exact | None = Field(
+        None, gt=0, description="a public figure: customers in a group, to forecast a mean"
+    )
+    title: Names | None = Field(None, description="the title of its chart and table")
+    note: Names | None = Field(None, description="a remark under its table")
 
     @model_validator(mode="after")
     def _shape(self) -> Query:
@@ -94,8 +111,8 @@ Day = Annotated[date, BeforeValidator(_day)]
 class Period(Document):
     """From a day until the day after the last: half-open."""
 
-    start: Day = Field(alias="from")
-    until: Day
+    start: Day = Field(alias="from", description="the first day")
+    until: Day = Field(description="the day after the last")
 
     @model_validator(mode="after")
     def _order(self) -> Period:
@@ -107,20 +124,22 @@ class Period(Document):
 class Epsilon(Document):
     """A ceiling in epsilon at the policy's delta."""
 
-    epsilon: Exact = Field(gt=0, le=10**30)
+    epsilon: Exact = Field(gt=0, le=10**30, description="epsilon at the policy's delta")
 
 
 class Report(Document):
     """A report: questions, for an audience, charged to an account, under a ceiling."""
 
-    report: Slug
-    version: int = Field(strict=True, ge=1)
-    contract: Slug
-    title: Names | None = None
-    summary: Names | None = None
-    audience: str
-    account: Slug
-    period: Period
-    budget: Epsilon
-    queries: OrderedMap[Name, Query] = Field(min_length=1, max_length=200)
-    template: Slug = "partner"
+    report: Slug = Field(description="what the report is called; also the name of its files")
+    version: int = Field(strict=True, ge=1, description="raised with every change")
+    contract: Slug = Field(description="the contract that it is about")
+    title: Names | None = Field(None, description="the page's title")
+    summary: Names | None = Field(None, description="a text under the title")
+    audience: str = Field(description="the party that may see it")
+    account: Slug = Field(description="the account that it is charged to")
+    period: Period = Field(description="applied to each table's time column")
+    budget: Epsilon = Field(description="what the report may spend at most")
+    queries: OrderedMap[Name, Query] = Field(
+        min_length=1, max_length=200, description="the questions, in the order of the page"
+    )
+    template: Slug = Field("partner", description="the template that renders it")

@@ -1,7 +1,8 @@
 """The geometry of a chart: bars with their intervals, in panels that share one scale.
 
-Horizontal places are shares of the panel's width, so that a chart fits any screen while its text keeps its size; each bar
-lies under a line with its label and its value. All of it is plain data: macros in `templates/_charts.html` draw it.
+Horizontal places are shares of the panel's width, so that a chart fits any screen while its text keeps its
+size; each bar lies under a line with its label and its value. All of it is plain data: macros in
+`templates/_charts.html` draw it.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ class Panel:
 
 
 def panels_of(labels: Sequence[Sequence[str]], cells: Sequence[Cell], join: str) -> tuple[Panel, ...]:
-    """The panels of a table: one for each group of all axes but the last; none where that is too much for the eye.
+    """The panels of a table: one for each group of all axes but the last.
+
+    None where that is too much for the eye, or where there is but one number.
 
     Args:
         labels: the labels of each axis's keys.
@@ -50,7 +53,7 @@ def panels_of(labels: Sequence[Sequence[str]], cells: Sequence[Cell], join: str)
         join: what stands between the labels of one heading.
     """
     if not labels:
-        return (Panel("", tuple(Bar("", cell) for cell in cells)),)
+        return ()
     last = labels[-1]
     if len(labels) == 1:
         shown = [Bar(label, cell) for label, cell in zip(last, cells, strict=True)][:_LONGEST]
@@ -69,22 +72,25 @@ def panels_of(labels: Sequence[Sequence[str]], cells: Sequence[Cell], join: str)
     )
 
 
-def chart(panels: Sequence[Panel], figures: Figures, words: Words) -> dict[str, Any]:
+def chart(title: str, panels: Sequence[Panel], figures: Figures, words: Words) -> dict[str, Any]:
     """A chart as plain data: `columns` panels side by side on a wide screen, each with its bars and ticks."""
     scale = _Scale.over([bar.cell for panel in panels for bar in panel.bars], figures)
     columns = 1 if len(panels) == 1 else 2
-    if len(panels) > 2 and all(len(panel.bars) <= 6 for panel in panels):
+    if len(panels) in (3, 5, 6, 9) and all(len(panel.bars) <= 6 for panel in panels):
         columns = 3
     width = {1: 56, 2: 46, 3: 38}[columns]
     return {
         "columns": columns,
-        "panels": [_panel(panel, scale, figures, width, words) for panel in panels],
+        "panels": [_panel(title, panel, scale, figures, width, words) for panel in panels],
     }
 
 
-def _panel(panel: Panel, scale: _Scale, figures: Figures, width: int, words: Words) -> dict[str, Any]:
+def _panel(
+    title: str, panel: Panel, scale: _Scale, figures: Figures, width: int, words: Words
+) -> dict[str, Any]:
     bottom = len(panel.bars) * ROW + 4
     return {
+        "title": words.text("chart_title", title=title, panel=panel.heading) if panel.heading else title,
         "heading": panel.heading,
         "height": bottom + 20,
         "bottom": bottom,
@@ -132,7 +138,9 @@ class _Scale:
     @classmethod
     def over(cls, cells: Sequence[Cell], figures: Figures) -> _Scale:
         """A scale that holds all intervals but those too wide to mean anything."""
-        usable = [cell.estimate for cell in cells if figures.figure(cell.estimate).state is not State.TOO_WIDE]
+        usable = [
+            cell.estimate for cell in cells if figures.figure(cell.estimate).state is not State.TOO_WIDE
+        ]
         ends = [figures.shown_ends(estimate) for estimate in usable]
         low = min([Decimal(0), *(low for low, _ in ends)])
         high = max([Decimal(0), *(high for _, high in ends)])
@@ -172,18 +180,20 @@ class _Scale:
 
 
 def _tick(value: Decimal, step: Decimal, figures: Figures) -> str:
-    place = min(step.adjusted() + (2 if figures.share else -figures.power), 0)
+    finest = int(step.normalize().as_tuple().exponent)
+    place = min(finest + (2 if figures.share else -figures.power), 0)
     return figures.amount(value, place)
 
 
 def nice_step(least: Decimal) -> Decimal:
-    """The smallest of 1, 2, 5 times a power of ten that is at least `least`.
+    """The smallest of 1, 2, 5 (and from ten on 2.5) times a power of ten that is at least `least`.
 
-    >>> nice_step(Decimal("2600")), nice_step(Decimal("0.021"))
-    (Decimal('5E+3'), Decimal('0.05'))
+    >>> nice_step(Decimal("2100")), nice_step(Decimal("2.1")), nice_step(Decimal("0.021"))
+    (Decimal('2.5E+3'), Decimal('5'), Decimal('0.05'))
     """
     power = Decimal((0, (1,), least.adjusted()))
-    return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= least)
+    factors = ("1", "2", "2.5", "5", "10") if least >= 10 else ("1", "2", "5", "10")
+    return next(power * Decimal(factor) for factor in factors if power * Decimal(factor) >= least)
 
 
 def columns_of(text: str) -> int:

@@ -1,7 +1,7 @@
 """A filter in words: what the small subset of SQL that definitions use says, in the reader's language.
 
-What this little grammar does not cover (arithmetic, functions, case) is shown as it was written; the exact text of every
-filter stands in the JSON release anyway.
+What this little grammar does not cover (arithmetic, functions, case) is shown as it was written; the exact
+text of every filter stands in the JSON release anyway.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ _TOKEN = re.compile(
 )
 _WORDS = frozenset({"and", "or", "not", "in", "between", "is", "null", "date", "true", "false"})
 _DATED = {"<": "c_before", "<=": "c_until", ">": "c_after", ">=": "c_from"}
+_SIGNS = {"<=": "c_<=", ">=": "c_>=", "<>": "c_<>", "!=": "c_<>", "=": "c_=", "<": "c_<", ">": "c_>"}
 _DEEPEST = 20
 
 Named = Mapping[str, FrozenMap[str, str]]
@@ -78,7 +79,11 @@ class _Reader:
         return self._tokens[self._place - 1]
 
     def _take(self, *wanted: str) -> bool:
-        ahead = [text for kind, text in self._tokens[self._place : self._place + len(wanted)] if kind in {"word", "sign"}]
+        ahead = [
+            text
+            for kind, text in self._tokens[self._place : self._place + len(wanted)]
+            if kind in {"word", "sign"}
+        ]
         if ahead == list(wanted):
             self._place += len(wanted)
             return True
@@ -138,11 +143,10 @@ class _Reader:
         negated = self._take("not", "in")
         if negated or self._take("in"):
             return say("c_not_in" if negated else "c_in", name=shown, values=self._list(name))
-        for sign in ("<=", ">=", "<>", "!=", "=", "<", ">"):
+        for sign in _SIGNS:
             if self._take(sign):
-                sign = "<>" if sign == "!=" else sign
                 dated = self._tokens[self._place : self._place + 1] == [("word", "date")]
-                key = _DATED.get(sign, f"c_{sign}") if dated else f"c_{sign}"
+                key = _DATED.get(sign, _SIGNS[sign]) if dated else _SIGNS[sign]
                 return say(key, name=shown, value=self._value(name))
         return say("c_true", name=shown)
 
@@ -173,4 +177,3 @@ class _Reader:
 
     def _name(self, name: str) -> str:
         return self._words.name(self._names.get(name), name)
-

@@ -20,11 +20,14 @@ from dpinsights.reporting.words import Words
 _TEMPLATE = re.compile("[a-z0-9][a-z0-9-]{0,62}")
 
 
-def render(release: Release, *, language: str, template: str = "partner", templates: Path | None = None) -> str:
+def render(
+    release: Release, *, language: str, template: str = "partner", templates: Path | None = None
+) -> str:
     """A page of HTML in one language, the same bytes for the same release.
 
-    It holds no script and no address of anything outside, and its content security policy forbids both. Whether the
-    population is made up and whether the report was approved stands at its top and bottom whatever the template does.
+    It holds no script and no address of anything outside, and its content security policy forbids both.
+    Whether the population is made up and whether the report was approved stands at its top and bottom
+    whatever the template does.
 
     Args:
         release: what to show.
@@ -39,7 +42,11 @@ def render(release: Release, *, language: str, template: str = "partner", templa
     words = Words(language)
     if not _TEMPLATE.fullmatch(template):
         raise DefinitionError(
-            (Problem(template[:80], 0, 0, "template", "template-name", "expected letters a to z, digits and -"),)
+            (
+                Problem(
+                    template[:80], 0, 0, "template", "template-name", "expected letters a to z, digits and -"
+                ),
+            )
         )
     view = view_of(release, words)
     content = run(template, templates, view)

@@ -1,7 +1,8 @@
-"""How numbers are written: as many digits as the margin supports, in the language, with the interval rounded outwards.
+"""How numbers are written: as many digits as the margin supports, in the language, with the interval rounded
+outwards.
 
-The printed margin has two significant digits and is rounded up; the value is rounded to the same place, the ends of the
-interval outwards to it. Data files hold all digits.
+The printed margin has two significant digits and is rounded up; the value is rounded to the same place, the
+ends of the interval outwards to it. Data files hold all digits.
 """
 
 from __future__ import annotations
@@ -62,14 +63,16 @@ def number_text(number: Decimal, place: int, words: Words) -> str:
 def significant(number: Decimal, digits: int, words: Words, rounding: str = ROUND_HALF_EVEN) -> str:
     """A number to some significant digits.
 
-    >>> significant(Decimal("0.0132425"), 3, Words("en"), ROUND_CEILING), significant(Decimal(4), 3, Words("en"))
-    ('0.0133', '4.00')
+    >>> significant(Decimal("0.0132425"), 3, Words("en"), ROUND_CEILING)
+    '0.0133'
+    >>> significant(Decimal("0.9999"), 3, Words("en"), ROUND_CEILING)
+    '1.00'
     """
     if not number:
         return "0"
-    place = number.adjusted() - digits + 1
-    found = rounded(number, place, rounding)
-    return number_text(found, min(place, 0), words)
+    found = rounded(number, number.adjusted() - digits + 1, rounding)
+    place = found.adjusted() - digits + 1  # rounding up may have carried: 0.9999 is 1.00
+    return number_text(rounded(found, place), min(place, 0), words)
 
 
 def power_text(number: Decimal) -> str:
@@ -80,7 +83,7 @@ def power_text(number: Decimal) -> str:
     """
     if not number or number >= Decimal("0.001"):
         return format(number.normalize(), "f")
-    sign, digits, _ = number.normalize().as_tuple()
+    _, digits, _ = number.normalize().as_tuple()
     mantissa = str(digits[0]) + ("." + "".join(map(str, digits[1:])) if len(digits) > 1 else "")
     return f"{mantissa}e{number.adjusted()}"
 
@@ -121,12 +124,14 @@ class Figures:
         self.unit = self._unit(table)
 
     def _scale(self, estimates: Sequence[Estimate]) -> int:
-        """The largest power of ten by which all numbers can be divided without losing more than one printed place."""
+        """The largest power of ten to divide by that leaves at most one place after the point."""
         largest = max((abs(estimate.high) for estimate in estimates), default=Decimal(0))
         if largest < _LEAST_SCALED:
             return 0
         finest = min(place_of(estimate.margin, self._finest) for estimate in estimates)
-        fitting = [power for power in _SCALES[self._words.language] if power - 1 <= finest and largest >= 10**power]
+        fitting = [
+            power for power in _SCALES[self._words.language] if power - 1 <= finest and largest >= 10**power
+        ]
         return max(fitting, default=0)
 
     def _unit(self, table: ResultTable) -> str:
@@ -135,7 +140,11 @@ class Figures:
             return words.text("unit_share")
         named = {"customers": "unit_customers", "rows": "unit_rows"}.get(table.estimates)
         unit = words.text(named) if named else unit_name(table.unit, words) or words.text("unit_number")
-        return words.text("unit_scaled", scale=words.text(f"scale_{self.power}"), unit=unit) if self.power else unit
+        return (
+            words.text("unit_scaled", scale=words.text(f"scale_{self.power}"), unit=unit)
+            if self.power
+            else unit
+        )
 
     def place(self, estimate: Estimate) -> int:
         """The place to which an estimate is printed, in the printed unit."""
@@ -157,21 +166,23 @@ class Figures:
         words, place = self._words, self.place(estimate)
         low, high = self.shown_ends(estimate)
         low_text, high_text = self.amount(low, place, ROUND_FLOOR), self.amount(high, place, ROUND_CEILING)
-        interval = words.text("range", low=low_text, high=high_text)
+        interval = words.text("range", low=low_text, high=high_text) if low_text != high_text else low_text
         margin = self.margin(estimate.margin, place)
         if estimate.value is None or Flag.TOO_WIDE in estimate.flags:
             text = words.text("too_wide")
             return Figure(State.TOO_WIDE, text, text, "", interval)
         if not self.mean and estimate.low <= 0 and (self.never_negative or estimate.high >= 0):
             key = "near_zero" if self.never_negative else "near_zero_range"
-            return Figure(State.NEAR_ZERO, words.text(key, low=low_text, high=high_text), interval, margin, interval)
+            return Figure(
+                State.NEAR_ZERO, words.text(key, low=low_text, high=high_text), interval, margin, interval
+            )
         value = self.amount(estimate.value, place)
         return Figure(
             State.PLAIN, value, words.text("value_and_margin", value=value, margin=margin), margin, interval
         )
 
     def shown_ends(self, estimate: Estimate) -> tuple[Decimal, Decimal]:
-        """The interval's ends, without what is impossible by the declarations: negative counts, for example."""
+        """The interval's ends, without what declarations rule out: negative counts, for example."""
         low, high = estimate.low, estimate.high
         least, most = self._bounds
         if self.mean and least is not None and most is not None:

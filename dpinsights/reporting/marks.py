@@ -1,6 +1,7 @@
 """The marks that no template can remove: that a population is made up, and that a report was not approved.
 
-The shell around a template's output holds them, and the finished page is parsed again to see that they are there.
+The shell around a template's output holds them, and the finished page is parsed again to see that they are
+there.
 """
 
 from __future__ import annotations

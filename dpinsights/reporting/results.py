@@ -19,6 +19,7 @@ from dpinsights.reporting.words import Words
 _MOST_COLUMNS = 14
 _FEW_COLUMNS = 6
 _SHADES = 5
+_SHORT = 12
 
 # Flags said of single numbers; the others are said in the number's place or of the whole table.
 _MARKED = {Flag.MISSED_FORECAST: "†", Flag.CHANGED_BY_CONSISTENCY: "‡"}
@@ -44,7 +45,9 @@ class ResultView:
         self.labels = [[words.name(key.names, key.key) for key in axis.keys] for axis in table.axes]
         self._join = words.text("group_join")
         plain_values = [
-            cell.estimate.value for cell in table.cells if self.figure(cell).state is State.PLAIN and cell.estimate.value
+            cell.estimate.value
+            for cell in table.cells
+            if self.figure(cell).state is State.PLAIN and cell.estimate.value
         ]
         self._largest = max(plain_values, default=Decimal(0))
 
@@ -64,7 +67,7 @@ class ResultView:
             "note": words.name(self.table.note) if self.table.note else "",
             "sentences": self.sentences(),
             "unit": words.say("unit", unit=self.figures.unit),
-            "chart": chart(panels, self.figures, words) if panels else None,
+            "chart": chart(self.title, panels, self.figures, words) if panels else None,
             "chart_describes": words.say("chart_describes", confidence=self.confidence),
             "chart_note": self._chart_note(panels),
             "table": self.table_data(),
@@ -74,11 +77,11 @@ class ResultView:
 
     def _chart_note(self, panels: Sequence[Any]) -> str:
         if not panels:
-            return self.words.say("chart_none")
+            return self.words.text("chart_none") if self.labels else ""
         shown = sum(len(panel.bars) for panel in panels)
         if shown < len(self.table.cells):
-            return self.words.say("chart_first", n=shown)
-        return self.words.say("chart_key", confidence=self.confidence)
+            return self.words.text("chart_first", n=shown)
+        return self.words.text("chart_key", confidence=self.confidence)
 
     # What it estimates
 
@@ -87,7 +90,9 @@ class ResultView:
         words, parties = self.words, self.release.parties
         first, second = [words.name(names, party) for party, names in parties.items()][:2]
         if self.table.population in parties:
-            return words.say("people_party", party=words.name(parties[self.table.population], self.table.population))
+            return words.say(
+                "people_party", party=words.name(parties[self.table.population], self.table.population)
+            )
         return words.say(f"people_{self.table.population}", first=first, second=second)
 
     def of(self) -> str:
@@ -113,7 +118,9 @@ class ResultView:
         ]
         for key, condition in (("where", table.where), ("rows_where", table.rows_where)):
             if condition:
-                found.append(words.say(key, condition=condition_in_words(condition, self.release.names, words)))
+                found.append(
+                    words.say(key, condition=condition_in_words(condition, self.release.names, words))
+                )
         return found
 
     def notes(self) -> Iterator[Markup]:
@@ -139,7 +146,9 @@ class ResultView:
         """The flags of single numbers that occur here, with what they mean."""
         flags = {flag for cell in self.table.cells for flag in cell.estimate.flags}
         return [
-            {"mark": mark, "text": self.words.say(f"flag_{flag.value}")} for flag, mark in _MARKED.items() if flag in flags
+            {"mark": mark, "text": self.words.say(f"flag_{flag.value}")}
+            for flag, mark in _MARKED.items()
+            if flag in flags
         ]
 
     def exact(self, amount: Decimal) -> str:
@@ -190,7 +199,7 @@ class ResultView:
         return min(int(value * _SHADES / self._largest) + 1, _SHADES)
 
     def table_data(self) -> dict[str, Any]:
-        """The table: a list of groups, or a matrix of the last two axes with a part for each group of the others."""
+        """The table: a list of groups, or a matrix of the last two axes, in parts by the others."""
         words, axes = self.words, self.table.axes
         base = {
             "caption": words.say(
@@ -207,24 +216,27 @@ class ResultView:
         if len(axes) >= 2 and min(len(self.labels[-1]), len(self.labels[-2])) <= _MOST_COLUMNS:
             return {**base, "kind": "matrix", **self._matrix()}
         everyone = [[words.text("headline_all")]] if not axes else None
-        labels = everyone or [[labels[at] for labels, at in zip(self.labels, place, strict=True)] for place in self._places()]
-        rows = [
-            {"labels": names, "cell": self.cell_data(cell)} for names, cell in zip(labels, self.table.cells, strict=True)
+        labels = everyone or [
+            [labels[at] for labels, at in zip(self.labels, place, strict=True)] for place in self._places()
         ]
-        return {**base, "kind": "list", "rows": rows}
+        rows = [
+            {"labels": names, "cell": self.cell_data(cell)}
+            for names, cell in zip(labels, self.table.cells, strict=True)
+        ]
+        return {**base, "kind": "list", "rows": rows, "size": "short" if len(rows) <= _SHORT else ""}
 
     def _places(self) -> Iterator[tuple[int, ...]]:
         """The indices of each cell's keys, in the cells' order: last axis fastest."""
         sizes = [len(labels) for labels in self.labels]
         for number in range(len(self.table.cells)):
-            place = []
+            place, rest = [], number
             for size in reversed(sizes):
-                number, at = divmod(number, size)
+                rest, at = divmod(rest, size)
                 place.append(at)
             yield tuple(reversed(place))
 
     def _matrix(self) -> dict[str, Any]:
-        """Rows and columns of the last two axes: the longer one downwards where it is too long to stand across."""
+        """Rows and columns of the last two axes, the longer one downwards where it can't stand across."""
         tall, wide = len(self.labels[-2]), len(self.labels[-1])
         turned = wide > _FEW_COLUMNS and wide > tall
         down, across = (-1, -2) if turned else (-2, -1)
@@ -249,4 +261,11 @@ class ResultView:
             "columns": self.labels[across],
             "groups": groups,
             "shading": self.words.text("shading"),
+            "size": _size(len(self.labels[across]), len(self.table.cells) // len(self.labels[across])),
         }
+
+
+def _size(columns: int, rows: int) -> str:
+    """The classes that make a matrix narrower or denser, and keep a short one on one sheet of paper."""
+    width = "wide" if columns > 8 else "narrow" if columns < 4 else ""
+    return f"{width} {'short' if rows <= _SHORT else ''}".strip()

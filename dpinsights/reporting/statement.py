@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from dpinsights.model.numbers import RHO_UNITS, plain
 from dpinsights.model.release import NoiseFact, Release, Spending
-from dpinsights.reporting.figures import power_text, significant
+from dpinsights.reporting.figures import State, power_text, significant
 from dpinsights.reporting.results import ResultView
 from dpinsights.reporting.words import Words
 
@@ -70,7 +70,10 @@ def statement_data(release: Release, views: Sequence[ResultView], words: Words) 
                     total=power_text(said.conversion_delta + said.discovery_delta),
                 ),
             },
-            {"term": words.say("account_map"), "text": said.snapshot_map},
+            {
+                "term": words.say("account_map"),
+                "text": words.either(f"account_map_{said.snapshot_map}", said.snapshot_map),
+            },
         ],
         "spending_caption": words.say("spending_caption", delta=delta),
         "spending_epsilon": words.say("spending_epsilon", delta=delta),
@@ -95,7 +98,11 @@ def _spending(release: Release, audience: str, words: Words) -> list[dict[str, A
         (words.say("spending_report"), said.report, None),
         (words.say("spending_report_two"), said.report_two, None),
         (words.say("spending_fresh"), said.fresh, None),
-        (words.say("spending_account", audience=audience, account=release.account), said.account, said.account_cap),
+        (
+            words.say("spending_account", audience=audience, account=release.account),
+            said.account,
+            said.account_cap,
+        ),
         (words.say("spending_lifetime"), said.lifetime, said.lifetime_cap),
     ]
     return [
@@ -113,15 +120,15 @@ def _spending(release: Release, audience: str, words: Words) -> list[dict[str, A
     ]
 
 
-def used_text(units: int, cap: int, words: Words) -> str:
-    """How much of a cap is used, rounded up, in per cent.
+def used_text(units: int, cap: int, words: Words, *, left: bool = False) -> str:
+    """How much of a cap is used, rounded up, or left, rounded down; in per cent.
 
     >>> used_text(1, 3, Words("en"))
     '33.4%'
     """
     if not cap:
         return "–"
-    share = Decimal(-(-units * 1000 // cap)) / 10
+    share = Decimal(units * 1000 // cap if left else -(-units * 1000 // cap)) / 10
     return words.text("per_cent", number=words.number(share))
 
 
@@ -167,12 +174,18 @@ def _root(square: int) -> Decimal:
 
 
 def _margins(view: ResultView, words: Words) -> str:
-    """The margin of a table's numbers, or from the smallest to the largest."""
-    if not view.table.cells:
-        return ""
-    ends = sorted((cell.estimate for cell in view.table.cells), key=lambda estimate: estimate.margin)
-    texts = [view.figures.margin(end.margin, view.figures.place(end)) for end in (ends[0], ends[-1])]
-    return texts[0] if texts[0] == texts[1] else words.text("range", low=texts[0], high=texts[1])
+    """The margin of a table's numbers in its unit, or from the smallest to the largest that mean anything."""
+    usable = [
+        cell.estimate.margin for cell in view.table.cells if view.figure(cell).state is not State.TOO_WIDE
+    ]
+    if not usable:
+        return words.text("too_wide")
+    factor = 100 if view.figures.share else 1
+    texts = [significant(margin * factor, 2, words, ROUND_CEILING) for margin in (min(usable), max(usable))]
+    span = texts[0] if texts[0] == texts[1] else words.text("range", low=texts[0], high=texts[1])
+    if view.figures.share:
+        return words.text("with_unit", number=span, unit=words.text("points"))
+    return view.with_unit(span)
 
 
 def _methods(views: Sequence[ResultView], words: Words) -> list[Markup]:

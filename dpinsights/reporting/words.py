@@ -1,4 +1,5 @@
-"""A language's words: phrases with named parts filled in, names, numbers and dates; no sentence made from bits.
+"""A language's words: phrases with named parts filled in, names, numbers and dates; no sentence made from
+bits.
 
 Parts are escaped unless they are markup already, so a phrase can be put into HTML as it is.
 """
@@ -94,7 +95,7 @@ class Words:
         }
 
     def name(self, names: Mapping[str, str] | None, otherwise: str = "") -> str:
-        """A name of the definitions in this language, else `otherwise`, else in another; nothing in it unseen."""
+        """A name that a definition gives: in this language, else `otherwise`, else in another."""
         return visible(in_language(names, self.language, otherwise))
 
     def number(self, number: Decimal) -> str:

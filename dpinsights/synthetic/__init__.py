@@ -9,12 +9,12 @@ The only room with a random number generator of its own: it draws data, never no
 - `blocks`: people block by block, with all of their rows;
 - `defects`: what real extracts have wrong with them;
 - `contracts`: a population from a contract alone;
-- `generate`: all of it into Parquet files.
+- `generation`: all of it into Parquet files.
 """
 
 from dpinsights.synthetic.contracts import population_from_contract
 from dpinsights.synthetic.errors import PopulationError
-from dpinsights.synthetic.generate import Generated, generate
+from dpinsights.synthetic.generation import Generated, generate
 from dpinsights.synthetic.population import Population, read_population
 
 __all__ = [

@@ -31,7 +31,7 @@ def draw(how: draws.Draw, scope: Scope, stream: Stream) -> Values:
         raise PopulationError(f"{error} (at {stream.path.strip('/')})") from None
     array = values.array
     if how.between is not None:
-        array = np.clip(array, *how.between)
+        array = np.clip(array, *how.between).astype(array.dtype)
     if how.whole:
         array = np.rint(array).astype(np.int64)
     null = values.null
@@ -265,13 +265,12 @@ def _remainder(how: draws.MarginalsDraw, party: str, labels: tuple[str, ...], sh
     own, like = _over(labels, how.marginals[party]), _over(labels, how.marginals[how.shared_like])
     rest = [q - shared * s for q, s in zip(own, like, strict=True)]
     if min(rest) < -1e-9:
-        key, most = min(
-            ((label, q / s) for label, q, s in zip(labels, own, like, strict=True) if s),
-            key=lambda pair: pair[1],
-        )
+        ratios = {label: q / s for label, q, s in zip(labels, own, like, strict=True) if s}
+        key = min(ratios, key=ratios.__getitem__)
         raise PopulationError(
-            f"with {shared:.1%} of {party}'s customers shared there would be more shared customers of {key} than "
-            f"{party} has; at most {most:.1%} can be shared: give {party} more customers, or fewer to shared"
+            f"with {shared:.1%} of {party}'s customers shared there would be more shared customers of {key} "
+            f"than {party} has; at most {ratios[key]:.1%} can be shared: "
+            f"give {party} more customers, or fewer to shared"
         )
     return [max(value, 0.0) for value in rest]
 

@@ -153,7 +153,7 @@ class Draw(Part):
 class ConstantDraw(Draw):
     """The same value everywhere; null if nothing is given."""
 
-    constant: float | str | bool | None
+    constant: bool | int | float | str | None
 
 
 class SharesDraw(Draw):

@@ -58,7 +58,7 @@ class Defects(Part):
 
     null_ids: Share = 0.0
     padded_ids: Share = 0.0
-    wide_ids: Share = Field(0.0, description="ids in full-width characters")
+    wide_ids: Share = 0.0  # in full-width characters
     duplicates: Share = 0.0
     unknown_categories: dict[str, Share] = Field(default_factory=dict)
     not_a_number: dict[str, Share] = Field(default_factory=dict)

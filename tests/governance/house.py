@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from dpinsights.governance.ledger.interface import Cap, Ledger, Run
 from dpinsights.governance.ledger.sqlite import SqliteLedger
@@ -28,9 +30,9 @@ class Clock:
         return self.now
 
 
-def sqlite(path: Path, cls: type[SqliteLedger] = SqliteLedger) -> tuple[Callable[..., Ledger], Callable[..., Ledger]]:
+def sqlite(path: Path) -> tuple[Callable[..., Ledger], Callable[..., Ledger]]:
     """How to make and how to open the SQLite ledger at a path."""
-    return (lambda **options: cls.create(path, **options)), (lambda **options: cls.open(path, **options))
+    return partial(SqliteLedger.create, path), partial(SqliteLedger.open, path)
 
 
 IMPLEMENTATIONS = {"sqlite": sqlite}
@@ -85,7 +87,9 @@ def plan(account: str, *draws: Draw, budget: int = 10**6, digest: str = "m", **c
 def noisy(run: Run, plan: Plan, value: int = 7) -> tuple[NoisyVector, ...]:
     """What a run draws, all of one value."""
     return tuple(
-        NoisyVector(one, run.snapshot, drawn.scale, drawn.rho_units, (value,) * drawn.measurement.relation.cells)
+        NoisyVector(
+            one, run.snapshot, drawn.scale, drawn.rho_units, (value,) * drawn.measurement.relation.cells
+        )
         for one in run.fresh
         for drawn in [plan.draw(one)]
     )
@@ -94,17 +98,14 @@ def noisy(run: Run, plan: Plan, value: int = 7) -> tuple[NoisyVector, ...]:
 class House:
     """A ledger, its clock, and short forms of what tests do with them."""
 
-    def __init__(
-        self, folder: Path, kind: str = "sqlite", *, lifetime: int = 1000, jd: int = 500, ledger_class: type | None = None
-    ) -> None:
+    def __init__(self, folder: Path, kind: str = "sqlite", *, lifetime: int = 1000, jd: int = 500) -> None:
         self.path = folder / "ledger.db"
         self.clock = Clock()
-        more = (ledger_class,) if ledger_class else ()
-        self._create, self._open = IMPLEMENTATIONS[kind](self.path, *more)
+        self._create, self._open = IMPLEMENTATIONS[kind](self.path)
         self.ledger = self.create(lifetime=lifetime, jd=jd)
         self.ledger.register_snapshot("q4", CONTRACT, "map-1")
 
-    def create(self, *, lifetime: int = 1000, jd: int = 500, **changes: object) -> Ledger:
+    def create(self, *, lifetime: int = 1000, jd: int = 500, **changes: Any) -> Ledger:
         """Makes the ledger; `changes` are other arguments of create."""
         caps = {"icbc": Cap(500, "4"), "jd": Cap(jd, "4"), "exploration": Cap(300, "2")}
         options = {

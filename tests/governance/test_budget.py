@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,17 @@ from dpinsights.governance import refusal
 from dpinsights.governance.accountant import MOST_UNITS
 from dpinsights.governance.ledger.interface import Cap, Snapshot
 from dpinsights.model.policy import Delta
-from tests.governance.house import CONTRACT, CONVERSION, DISCOVERY, PARTNERSHIP, House, draw, noisy, plan, query
+from tests.governance.house import (
+    CONTRACT,
+    CONVERSION,
+    DISCOVERY,
+    PARTNERSHIP,
+    House,
+    draw,
+    noisy,
+    plan,
+    query,
+)
 
 A = draw("a", 100, 10.0)
 
@@ -229,9 +240,14 @@ def test_the_largest_cap_can_be_spent(house: House) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"partnership": "Über"}, {"policy_name": ""}, {"accounts": {"J D": Cap(1, "1")}}, {"accounts": {"lifetime": Cap(1, "1")}}],
+    [
+        {"partnership": "Über"},
+        {"policy_name": ""},
+        {"accounts": {"J D": Cap(1, "1")}},
+        {"accounts": {"lifetime": Cap(1, "1")}},
+    ],
 )
-def test_names_of_a_new_ledger(house: House, changes: dict[str, object]) -> None:
+def test_names_of_a_new_ledger(house: House, changes: dict[str, Any]) -> None:
     with pytest.raises(LedgerError):
         house.create(**changes)
 
@@ -240,7 +256,10 @@ def test_a_clock_may_lag_a_little_and_no_more(house: House) -> None:
     house.clock.now -= timedelta(minutes=5)
     house.charge(plan("jd", A))
     house.clock.now -= timedelta(seconds=1)
-    with pytest.raises(LedgerError, match="the clock says 2018-01-15 08:54 UTC, but the last entry was written at 2018-01-15 09:00"):
+    with pytest.raises(
+        LedgerError,
+        match="the clock says 2018-01-15 08:54 UTC, but the last entry was written at 2018-01-15 09:00",
+    ):
         house.charge(plan("jd", A))
     assert house.balance("jd").spent_rho == 100
 

@@ -37,7 +37,17 @@ def entries(house: House) -> tuple[Entry, ...]:
 
 
 def test_the_chain_has_every_kind_of_entry(entries: tuple[Entry, ...]) -> None:
-    kinds = {"opened", "snapshot", "charged", "resumed", "drawing", "measured", "released", "abandoned", "amended"}
+    kinds = {
+        "opened",
+        "snapshot",
+        "charged",
+        "resumed",
+        "drawing",
+        "measured",
+        "released",
+        "abandoned",
+        "amended",
+    }
     assert {entry.type for entry in entries} == kinds | {"frozen", "resolved"}
     assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))
     assert tuple(chain.verified(entries)) == entries
@@ -89,7 +99,9 @@ def leave_out(kind: str, nth: int = 1) -> Callable[[int, str, dict[str, Any]], A
     return change
 
 
-def edit(kind: str, nth: int, apply: Callable[[dict[str, Any]], Any]) -> Callable[[int, str, dict[str, Any]], Any]:
+def edit(
+    kind: str, nth: int, apply: Callable[[dict[str, Any]], Any]
+) -> Callable[[int, str, dict[str, Any]], Any]:
     """Changes the body of the nth entry of a kind."""
     count = 0
 
@@ -135,14 +147,18 @@ def test_a_forged_chain_is_found_by_its_rules(entries: tuple[Entry, ...], words:
     books.replay(entries)
     forged = rebuilt(entries, FORGED[words])
     if words == "charged twice":
-        forged = rebuilt(tuple(forged), lambda seq, kind, body: {**body, "run": first} if body.get("run") == "RUN" else body)
+        forged = rebuilt(
+            tuple(forged),
+            lambda seq, kind, body: {**body, "run": first} if body.get("run") == "RUN" else body,
+        )
     with pytest.raises(LedgerError, match=words):
         books.replay(forged)
 
 
 def test_a_charge_while_frozen_is_found(entries: tuple[Entry, ...]) -> None:
     forged = rebuilt(
-        entries, edit("snapshot", 1, lambda body: ("frozen", {"account": "jd", "why": "x", "day": "2018-01-15"}))
+        entries,
+        edit("snapshot", 1, lambda body: ("frozen", {"account": "jd", "why": "x", "day": "2018-01-15"})),
     )
     with pytest.raises(LedgerError, match="a frozen account was charged"):
         books.replay(forged)
@@ -175,7 +191,9 @@ def test_entries_hold_no_noisy_value_and_no_time_finer_than_a_day(house: House) 
     assert '"day":"2018-01-15"' in bodies
 
 
-def test_entries_of_one_history_are_the_same_everywhere(house: House, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_entries_of_one_history_are_the_same_everywhere(
+    house: House, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     twin = House(tmp_path_factory.mktemp("twin"))
     for one, value in ((house, 5), (twin, 6)):
         one.release(A, value=value)

@@ -86,6 +86,13 @@ def test_the_cheapest_adequate_vector_is_shown(house: House) -> None:
     assert (run.charged_account_units, scales(house, run)) == (100, [10.0])
 
 
+def test_of_equal_vectors_exploration_is_shown_the_one_that_serves_outside_too(house: House) -> None:
+    house.release(plan("jd", A), exploration=True)
+    house.release(plan("icbc", A))
+    house.release(plan("exploration", A), exploration=True)
+    assert house.charge(plan("exploration", A)).charged_account_units == 0
+
+
 def test_a_vector_is_shown_where_the_lifetime_account_has_nothing_left(house: House) -> None:
     house.release(plan("jd", draw("a", 500, 5.0)))
     house.release(plan("icbc", draw("b", 500, 5.0)))

@@ -9,7 +9,7 @@ import pytest
 
 from dpinsights.errors import InternalError, LedgerError
 from dpinsights.governance.ledger.interface import FencedError, Ledger, Run
-from dpinsights.governance.states import STEPS, may_step
+from dpinsights.governance.states import STEPS, Course, course, may_step
 from dpinsights.model.noisy import State
 from dpinsights.model.plan import Plan
 from tests.governance.house import LEASE, RELEASE, House, draw, key, noisy, plan
@@ -52,7 +52,13 @@ AFTER = [state for state in State if state is not State.CHARGED]
 
 def test_the_way_of_a_run(house: House) -> None:
     run = house.charge(PLAN)
-    assert (run.state, run.fence, run.account, run.snapshot, run.resumed) == (State.CHARGED, 1, "jd", "q4", False)
+    assert (run.state, run.fence, run.account, run.snapshot, run.resumed) == (
+        State.CHARGED,
+        1,
+        "jd",
+        "q4",
+        False,
+    )
     assert run.fresh == tuple(sorted((key("a"), key("b"))))
     assert (run.charged_account_units, run.charged_lifetime_units) == (150, 150)
     assert house.spent("lifetime", "jd", "icbc") == (150, 150, 0)
@@ -111,7 +117,9 @@ def test_a_live_lease_keeps_others_out(house: House) -> None:
     first = house.charge(PLAN)
     other = house.open()
     house.clock.now += LEASE - timedelta(seconds=1)
-    with pytest.raises(LedgerError, match=r"another process runs quarterly on q4 .*its lease ends at 2018-01-15 09:10:00"):
+    with pytest.raises(
+        LedgerError, match=r"another process runs quarterly on q4 .*its lease ends at 2018-01-15 09:10:00"
+    ):
         house.charge(PLAN, ledger=other)
     house.ledger.begin_drawing(first)
     with pytest.raises(LedgerError, match="another process runs"):
@@ -226,3 +234,20 @@ def test_a_lease_lasts(house: House) -> None:
         house.ledger.charge(
             PLAN, snapshot="q4", origin="real", exploration=False, lease=timedelta(0), epsilon_of=str
         )
+
+
+def test_what_a_retry_does_in_every_state() -> None:
+    found = {
+        (state, ours, over): course(state, ours=ours, lease_over=over)
+        for state in (State.CHARGED, State.DRAWING, State.MEASURED)
+        for ours in (True, False)
+        for over in (True, False)
+    }
+    assert {case for case, what in found.items() if what is Course.WAIT} == {
+        (State.CHARGED, False, False),
+        (State.DRAWING, False, False),
+    }
+    assert {case[0] for case, what in found.items() if what is Course.REPLACE} == {State.DRAWING}
+    for state in (State.RELEASED, State.ABANDONED):
+        with pytest.raises(InternalError, match="finished"):
+            course(state, ours=True, lease_over=True)

@@ -194,7 +194,7 @@ def test_numbers_round_half_even_to_steps_after_clamping() -> None:
         (integer, "\uff11", "text", None), (integer, "1_0", "text", None), (integer, "1,5", "text", None),
         (integer, "NaN", "text", None), (integer, ".", "text", None), (integer, "9" * 400, "text", 100),
     ]  # fmt: skip
-    # In doubles 1.005 * 100 is 100.49999999999999; with f = 8 places it is the tie that it looks like, hence even.
+    # In doubles 1.005 * 100 is 100.49999999999999; with f = 8 places it is the tie it looks like, so even.
     cases += [
         (cents, 1.005, "float", 100), (cents, "1.005", "text", 100), (cents, 1.015, "float", 102),
         (cents, Decimal("1.0051"), ("decimal", 4), 101), (cents, 3, "int", 300), (cents, -1, "int", 0),
@@ -409,8 +409,9 @@ def test_rows_are_bounded_by_digest_and_identical_rows_are_numbered() -> None:
         for index, expected in enumerate((count, total)):
             assert oracle.vector(Measurement(relation, None, 0, 1), found, index) == expected
     # Null is written as nothing, and the digest is of rows that the condition leaves.
-    [digest] = oracle.row_digests("s", "x", [{"a": None, "b": -1, "c": None}])
-    assert digest == sha256(b"s|x|,-1,|1").hexdigest()
+    row: dict[str, int | None] = {"a": None, "b": -1, "c": None}
+    twice = [sha256(f"s|x|,-1,|{n}".encode()).hexdigest() for n in (1, 2)]
+    assert oracle.row_digests("s", "x", [row, row]) == twice
     relation = related(rows_per_customer=1, rows_where=Compare("=", KIND, Constant(2)))
     assert set(contributions(data, relation)) == {("7", 2)}
 

@@ -73,7 +73,8 @@ def drawn(how: dict[str, Any], size: int = 4_000, **columns: Values) -> Values:
 
 def test_numbers_are_kept_between_and_made_whole() -> None:
     values = drawn({"normal": {"mean": 5, "sd": 10}, "between": [0, 10], "whole": True}).array
-    assert (values.min(), values.max(), values.dtype) == (0, 10, np.int64)
+    assert (int(values.min()), int(values.max())) == (0, 10)
+    assert values.dtype == np.int64
 
 
 def test_nulls_at_their_rate() -> None:

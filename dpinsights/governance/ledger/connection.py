@@ -60,7 +60,9 @@ def _refuse_network(path: Path, mounts: Path = Path("/proc/mounts")) -> None:
 def statements() -> tuple[str, ...]:
     """The statements of schema.sql, comments included."""
     found, statement = [], ""
-    for line in files(__package__).joinpath("schema.sql").read_text(encoding="utf-8").splitlines(keepends=True):
+    for line in (
+        files(__package__).joinpath("schema.sql").read_text(encoding="utf-8").splitlines(keepends=True)
+    ):
         statement += line
         if sqlite3.complete_statement(statement):
             found.append(statement.strip())

@@ -80,7 +80,9 @@ class Runs:
 
     def take_over(self, row: RunRow, owner: str, lease_until: datetime) -> RunRow:
         """Gives a run to another holder: from now on the former one's fence is stale."""
-        return self._swap("fence = fence + 1, owner = ?, lease_until = ?", row, owner, lease_until.isoformat())
+        return self._swap(
+            "fence = fence + 1, owner = ?, lease_until = ?", row, owner, lease_until.isoformat()
+        )
 
     def move(self, row: RunRow, after: State) -> RunRow:
         """Compare and set: the run goes to a state if it is still as `row` says."""
@@ -131,7 +133,9 @@ class Runs:
         for vector in vectors:
             cells, scale, rho, delta = planned[vector.key]
             if (len(vector.values), vector.scale, vector.rho_units) != (cells, scale, rho):
-                raise InternalError(f"run {row.run} drew a vector of another length, scale or cost than planned")
+                raise InternalError(
+                    f"run {row.run} drew a vector of another length, scale or cost than planned"
+                )
             if vector.snapshot != row.snapshot:
                 raise InternalError(f"run {row.run} drew a vector of another snapshot")
             noisy = _packed(vector.values)
@@ -153,14 +157,17 @@ class Runs:
         found: dict[str, tuple[NoisyVector, ...]] = {}
         for key, snapshot, scale, rho, noisy, digest in rows:
             if hashlib.sha256(noisy).hexdigest() != digest:
-                raise LedgerError("a stored noisy vector is damaged: restore the last sound copy of the ledger")
+                raise LedgerError(
+                    "a stored noisy vector is damaged: restore the last sound copy of the ledger"
+                )
             found[key] = (*found.get(key, ()), NoisyVector(key, snapshot, scale, rho, _unpacked(noisy)))
         return found
 
     def seen_rho(self, row: RunRow) -> int:
         """The sum of the losses of the vectors that a run uses."""
         rows = self._rows(
-            "SELECT v.rho FROM uses u JOIN vectors v ON v.run = u.drawn_by AND v.key = u.key WHERE u.run = ?", row.run
+            "SELECT v.rho FROM uses u JOIN vectors v ON v.run = u.drawn_by AND v.key = u.key WHERE u.run = ?",
+            row.run,
         )
         return sum(rho for (rho,) in rows)
 
@@ -181,7 +188,9 @@ class Runs:
                 state=row.state,
                 fence=row.fence,
                 items=tuple(
-                    books.ItemBook(key, cells, scale, Verdict(verdict), Loss(rho, delta), Loss(life, life_delta))
+                    books.ItemBook(
+                        key, cells, scale, Verdict(verdict), Loss(rho, delta), Loss(life, life_delta)
+                    )
                     for key, cells, scale, verdict, rho, delta, life, life_delta in items
                 ),
                 uses=frozenset(uses),

@@ -68,7 +68,9 @@ class SqliteLedger:
         for name in (partnership, policy_name, *accounts):
             _slug(name, "a partnership, policy or account")
         if LIFETIME in accounts:
-            raise LedgerError(f"{LIFETIME} is the name of the account over all others: name this one differently")
+            raise LedgerError(
+                f"{LIFETIME} is the name of the account over all others: name this one differently"
+            )
         caps = {LIFETIME: lifetime, **accounts}
         for name, cap in caps.items():
             units(cap.rho_units, f"the cap of {name}")
@@ -130,7 +132,9 @@ class SqliteLedger:
             accountant.not_below_spent(balance, cap.rho_units)
             self._tables.set_cap(account, cap)
             before = Cap(balance.cap_rho, balance.cap_epsilon)
-            return books.amendment(self._tables.append("amended", acts.amended(account, before, cap, now.date())))
+            return books.amendment(
+                self._tables.append("amended", acts.amended(account, before, cap, now.date()))
+            )
 
     def freeze(self, account: str, why_code: str) -> None:
         """Refuses charges and draws on an account."""
@@ -198,7 +202,9 @@ class SqliteLedger:
             )
             account, lifetime = self._tables.balance(plan.account), self._tables.balance(LIFETIME)
             accountant.not_frozen(account, lifetime)
-            identity = accountant.identity(plan, draws, snapshot=snapshot, origin=origin, exploration=exploration)
+            identity = accountant.identity(
+                plan, draws, snapshot=snapshot, origin=origin, exploration=exploration
+            )
             unfinished = self._runs.unfinished(identity)
             if unfinished is not None:
                 ours, lease_over = unfinished.owner == self._owner, unfinished.lease_until <= now
@@ -237,8 +243,19 @@ class SqliteLedger:
             self._tables.spend(plan.account, decision.account)
             self._tables.spend(LIFETIME, decision.lifetime)
             self._runs.add(row, decision)
-            self._tables.append("charged", acts.charged(row.run, identity, plan, decision, origin=origin,
-                                                        exploration=exploration, snapshot=snapshot, day=now.date()))
+            self._tables.append(
+                "charged",
+                acts.charged(
+                    row.run,
+                    identity,
+                    plan,
+                    decision,
+                    origin=origin,
+                    exploration=exploration,
+                    snapshot=snapshot,
+                    day=now.date(),
+                ),
+            )
             return self._runs.noun(row)
 
     def begin_drawing(self, run: Run) -> Run:
@@ -263,7 +280,9 @@ class SqliteLedger:
             raise LedgerError("a release's digest is a SHA-256 in hexadecimal")
         with self._connection.writing():
             now = self._now()
-            return self._move(self._held(run, State.RELEASED), State.RELEASED, now, release_digest=release_digest)
+            return self._move(
+                self._held(run, State.RELEASED), State.RELEASED, now, release_digest=release_digest
+            )
 
     def abandon(self, run: Run, why_code: str) -> Run:
         """To abandoned."""
@@ -277,7 +296,9 @@ class SqliteLedger:
         with self._connection.reading():
             row = self._runs.run(run.id)
             if row.state not in (State.MEASURED, State.RELEASED):
-                raise FencedError(f"run {run.id} is {row.state}: only what was measured can be estimated from")
+                raise FencedError(
+                    f"run {run.id} is {row.state}: only what was measured can be estimated from"
+                )
             return self._runs.used(row)
 
     def spent_by(self, run: Run) -> Spent:
@@ -340,7 +361,9 @@ class SqliteLedger:
         """The run's row, if this process holds the run and may move it to `after`."""
         row = self._runs.run(run.id)
         if row.fence != run.fence:
-            raise FencedError(f"run {run.id} was taken over by another process: this one must stop, and show nothing")
+            raise FencedError(
+                f"run {run.id} was taken over by another process: this one must stop, and show nothing"
+            )
         if not may_step(row.state, after, draws=bool(self._runs.fresh(row))):
             raise FencedError(f"run {run.id} is {row.state}, so it can't become {after}")
         return row

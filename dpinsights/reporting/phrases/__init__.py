@@ -1,4 +1,4 @@
-"""All fixed phrases, by language. A phrase is a whole sentence or label; `{name}` marks a part that is filled in."""
+"""All fixed phrases, by language. A phrase is a whole sentence or label with parts in braces."""
 
 from __future__ import annotations
 

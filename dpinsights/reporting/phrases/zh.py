@@ -1,7 +1,8 @@
 """The Chinese phrases, key for key as in English.
 
-Glossary: differential privacy 差分隐私, privacy budget 隐私预算, noise 噪声, estimate 估计值, 95% interval 95%区间,
-protected unit 受保护单位, margin 误差范围, mechanism 机制, sensitivity 敏感度, account map 账户映射.
+Glossary: differential privacy 差分隐私, privacy budget 隐私预算, noise 噪声, estimate 估计值,
+95% interval 95%区间, protected unit 受保护单位, margin 误差范围, mechanism 机制,
+sensitivity 敏感度, account map 账户映射.
 """
 
 from __future__ import annotations
@@ -27,11 +28,12 @@ CHINESE: Mapping[str, str | Mapping[str, str]] = {
     "dates": "{first}至{last}",
     "contents": "目录",
     "introduction": (
-        "本报告中的所有数字均为估计值。为保护客户，数字中有意加入了随机噪声，任何人都无法据此判断某一位客户是否在数据之中。"
+        "本报告中的所有数字均为估计值。为保护客户，数字中有意加入了随机噪声，任何人都无法据此判断某一位客户是"
+        "否在数据之中。"
         "条形上的横线和±之后的数字表示噪声可能造成的偏离：{confidence}的此类区间包含未加噪声的结果。"
     ),
     "headlines": "要点",
-    "headline_all": "全部合计",
+    "headline_all": "总体",
     "headline_largest": "{group}：{n}组中估计值最大",
     "headline_note": "多个带噪声的估计值中，最大者往往略微偏高。",
     "results": "结果",
@@ -83,7 +85,7 @@ CHINESE: Mapping[str, str | Mapping[str, str]] = {
     # Limits and notes under a result
     "groups_limited": "每位客户至多计入{n}个组，其余各组不计。",
     "rows_limited": "每位客户至多使用{n}条记录，其余记录不计。",
-    "limit_bias": "因此数字可能低于完整统计的结果；区间不包含这一偏差。",
+    "limit_bias": "数字描述的是施加该限制之后的数据；区间不包含未计入部分的影响。",
     "bounds_customer": "每位客户在一个组内的贡献按不低于{low}、不高于{high}计算。",
     "bounds_value": "每位客户的数值按不低于{low}、不高于{high}计算。",
     "bounds_row": "每条记录的数值按不低于{low}、不高于{high}计算。",
@@ -135,20 +137,25 @@ CHINESE: Mapping[str, str | Mapping[str, str]] = {
     # Privacy statement
     "privacy": "隐私声明",
     "one_line": (
-        "增加或移除一位客户及其在{first}与{second}的全部记录 · 数据期间{start}至{end} · 本报告：δ = {delta}时ε = {report}（ρ = {rho}） · "
-        "{audience}累计：ε = {account}，上限{account_cap} · 全部接收方累计：ε = {lifetime}，上限{lifetime_cap}"
+        "增加或移除一位客户及其在{first}与{second}的全部记录 · 数据期间{start}至{end} · 本报告：δ = "
+        "{delta}时ε = {report}（ρ = {rho}） · "
+        "{audience}累计：ε = {account}，上限{account_cap} · 全部接收方累计：ε = "
+        "{lifetime}，上限{lifetime_cap}"
     ),
     "unit_of_privacy": "受保护单位",
     "unit_customer": "一位客户：经关联的一个人，包括其在{first}与{second}所有表中任何时间的全部记录。",
     "adjacency": "相邻关系",
     "adjacency_add_remove": (
-        "若增加或移除一位客户及其在双方的全部记录，所得的两个数据集即为相邻。说明哪些账户属于同一人的账户映射保持不变；"
+        "若增加或移除一位客户及其在双方的全部记录，所得的两个数据集即为相邻。说明哪些账户属于同一人的账户映射"
+        "保持不变；"
         "因共用标识而被合并的人视为一位客户。"
     ),
     "account_map": "账户映射",
+    "account_map_none": "无：双方使用相同的客户编号，一个编号即一位客户。",
     "measure": "保证",
     "measure_zcdp": (
-        "零集中差分隐私（ρ），可在多份报告之间相加。ε是同一隐私损失在δ = {delta}时的表述；δ限定ε所给界限失效的可能。"
+        "零集中差分隐私（ρ），可在多份报告之间相加。ε是同一隐私损失在δ = {delta}时的表述；δ限定ε所给界限失效"
+        "的可能。"
         "计入为发现分组保留的{discovery}后，同一ε在δ = {total}时成立。"
     ),
     "spending": "隐私损失",
@@ -164,11 +171,13 @@ CHINESE: Mapping[str, str | Mapping[str, str]] = {
     "spending_account": "{audience}累计所见，账户“{account}”",
     "spending_lifetime": "本合作全部接收方累计",
     "map_note": (
-        "映射(1)是增加或移除一位客户时的损失。映射(2)是一位客户在一方的全部记录改变、而其在另一方的记录已知时的损失："
+        "映射(1)是增加或移除一位客户时的损失。映射(2)是一位客户在一方的全部记录改变、而其在另一方的记录已知时"
+        "的损失："
         "相当于两步相邻，ρ最多为四倍。"
     ),
     "cap_note": (
-        "所承诺的是上限，“累计”仅为当前合计。此处假定各接收方会合并各自所知。同属两个合作的客户受两个上限保护，损失相加。"
+        "所承诺的是上限，“累计”仅为当前合计。此处假定各接收方会合并各自所知。同属两个合作的客户受两个上限保护"
+        "，损失相加。"
     ),
     "amendments": "上限的变更",
     "noise": "各表的噪声",
@@ -187,7 +196,9 @@ CHINESE: Mapping[str, str | Mapping[str, str]] = {
     "mechanism_discrete-gaussian": "离散高斯",
     "noise_draws": "{mechanism}，合并{n}次抽取",
     "sensitivity": "{n}个单元格，每格至多{linf}；L2 {l2}",
-    "noise_note": "共用同一测量的表共用一次抽取，只计费一次，因此本表成本相加可能超过报告成本。尺度以该表的单位表示。",
+    "noise_note": (
+        "共用同一测量的表共用一次抽取，只计费一次，因此本表成本相加可能超过报告成本。尺度以该表的单位表示。"
+    ),
     "methods": "区间的计算方法",
     "method_discrete-gaussian": "离散高斯噪声的精确尾概率",
     "method_combined-gaussian": "多次抽取按方差倒数合并后的正态近似",
@@ -196,15 +207,21 @@ CHINESE: Mapping[str, str | Mapping[str, str]] = {
     "method_line": "{method}：{tables}。",
     "reading": "如何理解区间",
     "reading_1": (
-        "区间只反映噪声：以此方式给出的数字中，{confidence}的区间包含在同一数据快照上、以相同界限和限制计算而未加噪声的结果。"
+        "区间只反映噪声：以此方式给出的数字中，{confidence}的区间包含在同一数据快照上、以相同界限和限制计算而"
+        "未加噪声的结果。"
     ),
-    "reading_2": "区间相互重叠的两个数字可能相等。区间不是检验：它不说明换一批客户或换一个时期数字会有多大差别。",
+    "reading_2": (
+        "区间相互重叠的两个数字可能相等。区间不是检验：它不说明换一批客户或换一个时期数字会有多大差别。"
+    ),
     "reading_3": "“{near_zero}”表示区间包含零。“{too_wide}”表示噪声相对于该组过大，数字不含信息。",
     "processing": "对带噪声数字的处理与偏差",
-    "processing_1": "分组、界限和限制均在读取任何数据之前声明。每个声明的组都有数字，空组亦然；没有任何组因规模而被略去。",
+    "processing_1": (
+        "分组、界限和限制均在读取任何数据之前声明。每个声明的组都有数字，空组亦然；没有任何组因规模而被略去。"
+    ),
     "processing_2": "对客户贡献的界限和限制可能使数字产生偏差。区间不包含这一偏差；各结果之下均有说明。",
     "processing_3": (
-        "数字只印出其误差范围所支持的位数，数据文件保留全部位数。不可能为负的数字，其区间在零处截断。比值由带噪声的分子与分母得出。"
+        "数字只印出其误差范围所支持的位数，数据文件保留全部位数。不可能为负的数字，其区间在零处截断。比值由带"
+        "噪声的分子与分母得出。"
     ),
     "unprotected": "不受保护的内容",
     "unprotected_1": "报告何时生成、计算耗时多久。",
@@ -252,7 +269,6 @@ CHINESE: Mapping[str, str | Mapping[str, str]] = {
     "budget_spent": "已用",
     "budget_left": "剩余",
     "budget_cap": "上限",
-    "budget_account": "账户",
     "budget_more": "约可再进行{n}次与上次相同的查询",
     "budget_none": "余额不足以再进行一次与上次相同的查询",
     "budget_no_last": "尚未发生费用",

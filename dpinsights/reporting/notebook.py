@@ -1,0 +1,200 @@
+"""What a notebook shows: fragments of HTML with a style of their own, and the same as plain text.
+
+Plans and balances are in ledger units of rho. `epsilon_of` turns units into epsilon at the policy's delta; it
+is handed in, since only the mechanisms room may convert.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Any
+
+from markupsafe import Markup
+
+from dpinsights.model.noisy import Balance
+from dpinsights.model.plan import Draw, Forecast, Plan, PlannedQuery
+from dpinsights.model.release import Release
+from dpinsights.reporting.figures import power_text, significant, unit_name
+from dpinsights.reporting.fragments import check_fragment
+from dpinsights.reporting.statement import bar_share, used_text
+from dpinsights.reporting.templating import PACKAGED, run
+from dpinsights.reporting.view import view_of
+from dpinsights.reporting.words import HTML_LANGUAGE, Words
+
+EpsilonOf = Callable[[int], Decimal]
+
+
+def release_view(release: Release, language: str) -> str:
+    """A release's tables with intervals, a chart for each, and its marks."""
+    words = Words(language)
+    view = view_of(release, words)
+    view["one_line"] = view["statement"]["one_line"]
+    return _shell("_notebook_release", view, words, view["marks"])
+
+
+def plan_view(plan: Plan, epsilon_of: EpsilonOf, *, language: str = "en") -> str:
+    """A plan: each query's cost, noise and expected margins, and what is left of the report's budget."""
+    words = Words(language)
+    view = {
+        "title": words.say("plan", report=plan.report),
+        "caption": words.say("plan_caption", delta=power_text(plan.conversion_delta)),
+        "rows": _plan_rows(plan, epsilon_of, words),
+        "totals": _totals(plan, epsilon_of, words),
+        "words": words.fixed(),
+    }
+    return _shell("_notebook_plan", view, words, [])
+
+
+def plan_text(plan: Plan, epsilon_of: EpsilonOf, *, language: str = "en") -> str:
+    """The same for a terminal, a line for each query."""
+    words = Words(language)
+    lines = [words.text("plan", report=plan.report)]
+    for row in [*_plan_rows(plan, epsilon_of, words), *_totals(plan, epsilon_of, words)]:
+        margins = row.get("margins", [])
+        scale = f"σ {row['scale']}" if row.get("scale") else ""
+        parts = [f"ε {row['cost']}", row["share"], scale, "; ".join(margins), row.get("shared", "")]
+        lines.append(f"  {row['name']}: " + ", ".join(part for part in parts if part))
+    lines.append(words.text("plan_additive"))
+    lines.append(words.text("plan_reads_nothing"))
+    return "\n".join(lines) + "\n"
+
+
+def budget_view(
+    balances: Sequence[Balance], last_cost_units: int | None, epsilon_of: EpsilonOf, *, language: str = "en"
+) -> str:
+    """A card: what each account has spent and has left, and about how many more like the last."""
+    words = Words(language)
+    view = {"accounts": list(_accounts(balances, last_cost_units, epsilon_of, words)), "words": words.fixed()}
+    return _shell("_notebook_budget", view, words, [])
+
+
+def budget_text(
+    balances: Sequence[Balance], last_cost_units: int | None, epsilon_of: EpsilonOf, *, language: str = "en"
+) -> str:
+    """The same, one line for each account."""
+    words = Words(language)
+    return "".join(f"{row['line']}\n" for row in _accounts(balances, last_cost_units, epsilon_of, words))
+
+
+def _shell(template: str, view: dict[str, Any], words: Words, marks: list[dict[str, Any]]) -> str:
+    content = run(template, None, view)
+    check_fragment(content, f"{template}.html")
+    style = (PACKAGED / "_notebook_style.css").read_text(encoding="utf-8")
+    shell = {
+        "lang": HTML_LANGUAGE[words.language],
+        "style": Markup(style),
+        "marks": marks,
+        "content": Markup(content),
+    }
+    return run("_notebook_shell", None, shell)
+
+
+# Plans
+
+
+def _plan_rows(plan: Plan, epsilon_of: EpsilonOf, words: Words) -> list[dict[str, Any]]:
+    users: dict[str, list[str]] = {}
+    for query in plan.queries:
+        for draw in _draws(plan, query):
+            users.setdefault(draw.key, []).append(query.name)
+    return [_plan_row(plan, query, users, epsilon_of, words) for query in plan.queries]
+
+
+def _draws(plan: Plan, query: PlannedQuery) -> list[Draw]:
+    keys = dict.fromkeys(key for key in (query.numerator, query.denominator) if key)
+    return [plan.draw(key) for key in keys]
+
+
+def _plan_row(
+    plan: Plan, query: PlannedQuery, users: dict[str, list[str]], epsilon_of: EpsilonOf, words: Words
+) -> dict[str, Any]:
+    draws = _draws(plan, query)
+    units = sum(draw.rho_units for draw in draws)
+    others = list(dict.fromkeys(name for draw in draws for name in users[draw.key] if name != query.name))
+    return {
+        "name": words.name(query.title, query.name) if query.title else query.name,
+        "cost": _loss(epsilon_of(units), words),
+        "share": used_text(units, plan.budget_units, words),
+        "scale": words.text("c_list").join(_scale(draw, query, words) for draw in draws),
+        "margins": [_margin(forecast, query, words) for forecast in query.forecasts]
+        or [words.text("plan_no_forecast")],
+        "shared": words.text("plan_shared", queries=words.text("c_list").join(others)) if others else "",
+    }
+
+
+def _scale(draw: Draw, query: PlannedQuery, words: Words) -> str:
+    counts = draw.measurement.value is None
+    amount = significant(Decimal(repr(draw.scale)) * draw.measurement.step, 3, words, ROUND_CEILING)
+    return amount if counts else _with_unit(amount, query, words)
+
+
+def _margin(forecast: Forecast, query: PlannedQuery, words: Words) -> str:
+    if query.estimates.startswith("share"):
+        number = significant(forecast.margin * 100, 2, words, ROUND_CEILING)
+        margin = words.text("with_unit", number=number, unit=words.text("points"))
+    else:
+        margin = _with_unit(significant(forecast.margin, 2, words, ROUND_CEILING), query, words)
+    if forecast.customers is None:
+        return words.text("plan_any_size", margin=margin)
+    return words.text("plan_for_size", margin=margin, customers=words.number(Decimal(forecast.customers)))
+
+
+def _with_unit(number: str, query: PlannedQuery, words: Words) -> str:
+    unit = unit_name(query.unit, words)
+    return words.text("with_unit", number=number, unit=unit) if unit else number
+
+
+def _totals(plan: Plan, epsilon_of: EpsilonOf, words: Words) -> list[dict[str, Any]]:
+    left = plan.budget_units - plan.rho_units
+    lines = (
+        ("plan_total", plan.rho_units, _loss(epsilon_of(plan.rho_units), words)),
+        ("plan_left", left, _left(epsilon_of(max(left, 0)), words)),
+        ("plan_budget", plan.budget_units, _loss(epsilon_of(plan.budget_units), words)),
+    )
+    return [
+        {
+            "name": words.text(key),
+            "cost": cost,
+            "share": used_text(max(units, 0), plan.budget_units, words, left=key == "plan_left"),
+        }
+        for key, units, cost in lines
+    ]
+
+
+def _loss(epsilon: Decimal, words: Words) -> str:
+    """What is spent is rounded up, what is left down."""
+    return significant(epsilon, 3, words, ROUND_CEILING)
+
+
+def _left(epsilon: Decimal, words: Words) -> str:
+    return significant(epsilon, 3, words, ROUND_FLOOR)
+
+
+# Budgets
+
+
+def _accounts(
+    balances: Sequence[Balance], last: int | None, epsilon_of: EpsilonOf, words: Words
+) -> Iterator[dict[str, Any]]:
+    for balance in balances:
+        name = words.text("budget_lifetime") if balance.account == "lifetime" else balance.account
+        used = used_text(balance.spent_rho, balance.cap_rho, words)
+        spent, cap = _loss(epsilon_of(balance.spent_rho), words), _loss(epsilon_of(balance.cap_rho), words)
+        more = _more(balance, last, words)
+        yield {
+            "name": name,
+            "spent": spent,
+            "left": _left(epsilon_of(max(balance.left_rho, 0)), words),
+            "cap": cap,
+            "bar": bar_share(balance.spent_rho, balance.cap_rho),
+            "more": more,
+            "line": words.text("budget_line", account=name, spent=spent, cap=cap, used=used, more=more),
+        }
+
+
+def _more(balance: Balance, last: int | None, words: Words) -> str:
+    if not last:
+        return words.text("budget_no_last")
+    count = max(balance.left_rho, 0) // last
+    return words.text("budget_more", n=count) if count else words.text("budget_none")

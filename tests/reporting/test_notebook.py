@@ -1,0 +1,122 @@
+"""Fragments for notebooks: marked, scoped, faithful."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+import pytest
+
+from dpinsights.model.names import LANGUAGES
+from dpinsights.model.noisy import Balance
+from dpinsights.reporting.notebook import budget_text, budget_view, plan_text, plan_view, release_view
+from dpinsights.reporting.phrases import PHRASES
+from tests.reporting.parsing import parse
+from tests.reporting.plans import plan
+from tests.reporting.releases import approved, hostile, quarterly
+
+
+def epsilon_of(rho_units: int) -> Decimal:
+    """A stand-in for the real conversion: 1 for each 0.01 of rho."""
+    return Decimal(rho_units) / 10**10
+
+
+BALANCES = (
+    Balance("lifetime", 50_000_000_000, 10**9, 44_000_000_000, 0),
+    Balance("jd<", 20_000_000_000, 10**9, 19_000_000_000, 0),
+    Balance("exploration", 10_000_000_000, 10**9, 0, 0),
+)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_release_view_holds_numbers_charts_and_marks(language: str) -> None:
+    release = quarterly()
+    html = release_view(release, language)
+    root = parse(html)
+    found = [e.attributes["data-address"] for e in root.all("data")]
+    assert sorted(found) == sorted(cell.address for table in release.tables for cell in table.cells)
+    charts = [e for e in root.all("svg") if e.attributes.get("class") == "chart"]
+    assert len(charts) >= sum(1 for table in release.tables if table.axes)
+    marks = [e for e in root.all("aside") if e.attributes.get("class") == "marks"]
+    assert [e.attributes["data-place"] for e in marks] == ["top", "bottom"]
+    for mark in marks:
+        assert str(PHRASES[language]["mark_synthetic"]) in mark.text()
+        assert str(PHRASES[language]["mark_unapproved"]) in mark.text()
+    assert release_view(release, language) == html
+    assert (
+        not parse(release_view(approved(), language)).text().count(str(PHRASES[language]["mark_synthetic"]))
+    )
+
+
+def test_views_are_scoped_and_self_contained() -> None:
+    views = [
+        release_view(quarterly(), "en"),
+        release_view(hostile(), "zh"),
+        plan_view(plan(), epsilon_of),
+        budget_view(BALANCES, 10**9, epsilon_of),
+    ]
+    for html in views:
+        root = parse(html)
+        (outer,) = root.elements()
+        assert (outer.tag, outer.attributes["class"]) == ("div", "dpi")
+        (style,) = root.all("style")
+        selectors = [s.strip() for rule in re.findall(r"([^{}]+)\{", style.text()) for s in rule.split(",")]
+        assert all(selector.startswith(".dpi") for selector in selectors)
+        assert not re.search(r"https?:|url\(|@import", html)
+        assert not list(root.all("script"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_plan_says_cost_share_scale_margins_and_what_is_left(language: str) -> None:
+    texts = [
+        plan_text(plan(), epsilon_of, language=language),
+        parse(plan_view(plan(), epsilon_of, language=language)).text(),
+    ]
+    for text in texts:
+        #  costs of shared, spend, shops; the sum, what is left, the budget
+        for said in ("0.0100", "0.510", "0.0300", "0.530", "0.794", "1.33"):
+            assert said in text
+        for said in ("0.8%", "38.6%", "2.3%", "40.1%", "59.9%", "100%"):  # spent rounded up, left down
+            assert said in text
+        for said in ("70.8", "80,", "140", "160", "16", "1.6", "1,000", "10,000", "100,000", "1.3"):
+            assert said in text
+    assert ("± 1.3 percentage points" if language == "en" else "±1.3个百分点") in texts[0]
+    assert "<customers>" not in plan_view(plan(), epsilon_of, language=language)
+
+
+def test_plan_text_in_full() -> None:
+    assert plan_text(plan(), epsilon_of) == (
+        "Plan of partner-quarterly\n"
+        "  Shared <customers>: ε 0.0100, 0.8%, σ 70.8, ± 140, "
+        "shares a draw with spend, shops, paid for once\n"
+        "  spend: ε 0.510, 38.6%, σ 80,100 CNY, 70.8, "
+        "± 160 CNY at 1,000 customers; ± 16 CNY at 10,000 customers; "
+        "± 1.6 CNY at 100,000 customers, shares a draw with shared, shops, paid for once\n"
+        "  shops: ε 0.0300, 2.3%, σ 50.0, 70.8, ± 1.3 percentage points at 10,000 customers, "
+        "shares a draw with shared, spend, paid for once\n"
+        "  All queries: ε 0.530, 40.1%\n"
+        "  Left of the report's budget: ε 0.794, 59.9%\n"
+        "  Budget of the report: ε 1.33, 100%\n"
+        "ε does not add up; the shares are of ρ, which does.\n"
+        "Nothing was read and nothing spent.\n"
+    )
+
+
+def test_budget_text_in_full() -> None:
+    assert budget_text(BALANCES, 3 * 10**9, epsilon_of) == (
+        "lifetime, all recipients: ε 4.40 spent of 5.00 (88% of ρ), about 2 more like the last\n"
+        "jd<: ε 1.90 spent of 2.00 (95% of ρ), no room for another like the last\n"
+        "exploration: ε 0 spent of 1.00 (0% of ρ), about 3 more like the last\n"
+    )
+    assert "约可再进行2次" in budget_text(BALANCES, 3 * 10**9, epsilon_of, language="zh")
+    assert "nothing was charged yet" in budget_text(BALANCES, None, epsilon_of)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_budget_view_is_a_bar_for_each_account(language: str) -> None:
+    root = parse(budget_view(BALANCES, 3 * 10**9, epsilon_of, language=language))
+    bars = [e.attributes["width"] for e in root.all("rect") if e.attributes["class"] == "bar"]
+    assert bars == ["88.0%", "95.0%", "0.0%"]
+    text = root.text()
+    for said in ("4.40", "0.600", "5.00", "jd<"):
+        assert said in text
