@@ -32,7 +32,9 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 StateOption = Annotated[
     Path | None, typer.Option("--state", help="The state directory, with the ledger; else DPINSIGHTS_STATE.")
 ]
-SourcesOption = Annotated[Path | None, typer.Option("--sources", help="sources.yaml; else beside the report.")]
+SourcesOption = Annotated[
+    Path | None, typer.Option("--sources", help="sources.yaml; else beside the report.")
+]
 
 
 def main() -> None:
@@ -46,7 +48,10 @@ def main() -> None:
         raise
     except BaseException:
         # A traceback may hold values of rows.
-        err.print("dpinsights met a fault of its own and stopped. Nothing more is shown, since it might hold data.", style="red")
+        err.print(
+            "dpinsights met a fault of its own and stopped. Nothing more is shown, since it might hold data.",
+            style="red",
+        )
         sys.exit(70)
 
 
@@ -116,7 +121,7 @@ def plan_command(report: Annotated[Path, typer.Argument(help="A report's YAML.")
     from dpinsights.reporting.notebook import plan_text
 
     planned = plan(define(report))
-    out.print(plan_text(planned, lambda units: epsilon_of(units, planned.conversion_delta), "en"), markup=False)
+    out.print(plan_text(planned, lambda units: epsilon_of(units, planned.conversion_delta)), markup=False)
 
 
 @app.command()
@@ -138,7 +143,9 @@ def run(
             released = run_report(
                 report,
                 ledger=ledger,
-                data=lambda contract: data_of(sources or report.parent / "sources.yaml", contract, where.work),
+                data=lambda contract: data_of(
+                    sources or report.parent / "sources.yaml", contract, where.work
+                ),
                 releases=where.releases,
                 stage=stage,
             )
@@ -152,7 +159,8 @@ def init(
     folder: Annotated[Path, typer.Argument(help="A new partnership's folder.")],
     party: Annotated[list[str], typer.Option("--party", help="A party's short name; give two.")],
     table: Annotated[
-        list[str] | None, typer.Option("--table", help="party.table=file.parquet: its schema is read, never its rows.")
+        list[str] | None,
+        typer.Option("--table", help="party.table=file.parquet: its schema is read, never its rows."),
     ] = None,
 ) -> None:
     """Starts a partnership: a contract to complete, and a policy. It proposes types, never keys or bounds."""
@@ -199,7 +207,7 @@ def budget(context: typer.Context, state: StateOption = None) -> None:
     ledger = open_ledger(find_state(state))
     delta = ledger.deltas().conversion
     out.print(f"partnership {ledger.partnership}, policy {ledger.policy}", markup=False)
-    out.print(budget_text(ledger.balances(), 0, lambda units: epsilon_of(units, delta), "en"), markup=False)
+    out.print(budget_text(ledger.balances(), None, lambda units: epsilon_of(units, delta)), markup=False)
     for change in ledger.amendments():
         line = f"amended {change.day}: {change.account} from epsilon {change.before.epsilon} to {change.after.epsilon}"
         out.print(line, markup=False)
@@ -208,7 +216,8 @@ def budget(context: typer.Context, state: StateOption = None) -> None:
 
 @budget_app.command("open")
 def budget_open(
-    policy: Annotated[Path, typer.Argument(help="policy.yaml, with contract.yaml beside it.")], state: StateOption = None
+    policy: Annotated[Path, typer.Argument(help="policy.yaml, with contract.yaml beside it.")],
+    state: StateOption = None,
 ) -> None:
     """Opens the partnership's ledger, once."""
     from dpinsights.budget import open_budget
@@ -236,7 +245,10 @@ def budget_amend(
 
     ledger = open_ledger(find_state(state))
     change = amend_cap(ledger, account, _number(epsilon))
-    out.print(f"{change.account}: cap was epsilon {change.before.epsilon}, is epsilon {change.after.epsilon}", markup=False)
+    out.print(
+        f"{change.account}: cap was epsilon {change.before.epsilon}, is epsilon {change.after.epsilon}",
+        markup=False,
+    )
     ledger.close()
 
 

@@ -50,7 +50,9 @@ class DefinitionError(DpInsightsError):
     exit_code = 2
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
-        self.problems = tuple(sorted(set(problems), key=lambda p: (p.file, p.line, p.column, p.field, p.code)))
+        self.problems = tuple(
+            sorted(set(problems), key=lambda p: (p.file, p.line, p.column, p.field, p.code))
+        )
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 

@@ -9,25 +9,25 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from dpinsights.definitions.loading import load_checked, load_policy, load_report, load_sources
 from dpinsights.definitions.resolving import CheckedContract, check_report, report_digests
-from dpinsights.errors import DpInsightsError, LedgerError
+from dpinsights.errors import LedgerError
 from dpinsights.estimation.estimates import CONFIDENCE, tables
 from dpinsights.governance.ledger.interface import Ledger, Run
 from dpinsights.measurement.aggregation import BoundsViolated, exact_vectors
 from dpinsights.measurement.customers import Reader
 from dpinsights.measurement.engines.duckdb import DuckDb
-from dpinsights.measurement.privatizing import noise_of, privatize
+from dpinsights.measurement.privatizing import privatize
 from dpinsights.mechanisms.loss import epsilon_of
 from dpinsights.mechanisms.noise import GaussianNoise, units_up
 from dpinsights.model.canonical import digest
 from dpinsights.model.contract import Contract
-from dpinsights.model.names import FrozenMap, in_language
+from dpinsights.model.labels import reader_names
+from dpinsights.model.names import FrozenMap
 from dpinsights.model.noisy import NoisyVector, State
 from dpinsights.model.plan import Plan
 from dpinsights.model.policy import Policy, Sources
@@ -86,7 +86,9 @@ def define(path: Path) -> Definitions:
 def plan(definitions: Definitions) -> Plan:
     """Step 2: measurements, cost, noise and expected margins; no data is read."""
     digests = report_digests(definitions.report, definitions.checked, definitions.queries)
-    return make_plan(definitions.report, definitions.queries, definitions.contract, definitions.policy, digests)
+    return make_plan(
+        definitions.report, definitions.queries, definitions.contract, definitions.policy, digests
+    )
 
 
 @dataclass(frozen=True)
@@ -142,8 +144,8 @@ def measure(planned: Plan, contract: Contract, data: Data, ledger: Ledger, stage
         try:
             exact = exact_vectors([draw.measurement for draw in draws], reader)
         except BoundsViolated:
-            ledger.abandon(run, "bounds-violated")
             ledger.freeze(planned.account, "bounds-violated")
+            ledger.abandon(run, "bounds-violated")
             raise
         stage("privatize")
         run = ledger.begin_drawing(run)
@@ -189,6 +191,7 @@ def release_of(
         approved=False,
         statement=_statement(planned, run, ledger, losses),
         tables=tables(planned, vectors, losses),
+        names=reader_names(contract, planned.queries),
         versions=FrozenMap({name: version(name) for name in ("dpinsights", "opendp", "duckdb")}),
     )
 
@@ -198,12 +201,15 @@ def _loss(planned: Plan, key: str, drawn: tuple[NoisyVector, ...]) -> tuple[floa
     draw = planned.draw(key)
     l2_squared, size = draw.measurement.l2_squared, draw.measurement.relation.cells
     noises = [
-        GaussianNoise(unit=planned.partnership, size=size, l2_squared=l2_squared, scale=vector.scale) for vector in drawn
+        GaussianNoise(unit=planned.partnership, size=size, l2_squared=l2_squared, scale=vector.scale)
+        for vector in drawn
     ]
     return sum(noise.rho(1) for noise in noises), sum(noise.rho(2) for noise in noises)
 
 
-def _statement(planned: Plan, run: Run, ledger: Ledger, losses: Mapping[str, tuple[float, float]]) -> Statement:
+def _statement(
+    planned: Plan, run: Run, ledger: Ledger, losses: Mapping[str, tuple[float, float]]
+) -> Statement:
     spent = ledger.spent_by(run)
 
     def spending(units: int) -> Spending:
@@ -224,7 +230,8 @@ def _statement(planned: Plan, run: Run, ledger: Ledger, losses: Mapping[str, tup
         discovery_delta=planned.discovery_delta,
         snapshot_map=NO_ACCOUNT_MAP,
         amendments=tuple(
-            f"{change.day}: {change.account} {change.before.epsilon} -> {change.after.epsilon}" for change in spent.amendments
+            f"{change.day}: {change.account} {change.before.epsilon} -> {change.after.epsilon}"
+            for change in spent.amendments
         ),
     )
 
@@ -263,11 +270,20 @@ def run_report(
     rows = data(definitions.contract)
     run = measure(planned, definitions.contract, rows, ledger, stage)
     release = release_of(
-        planned, definitions.report, definitions.contract, run, ledger, origin=rows.sources.origin, now=now(), stage=stage
+        planned,
+        definitions.report,
+        definitions.contract,
+        run,
+        ledger,
+        origin=rows.sources.origin,
+        now=now(),
+        stage=stage,
     )
     stage("report")
     templates = definitions.folder / "templates"
-    files = bundle(release, template=definitions.report.template, templates=templates if templates.is_dir() else None)
+    files = bundle(
+        release, template=definitions.report.template, templates=templates if templates.is_dir() else None
+    )
     folder = releases / release.release
     write_release(files, folder)
     ledger.finish(run, digest(dict(files), purpose="release-files"))

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dpinsights.budget import open_ledger
 from dpinsights.definitions.loading import load_checked, load_policy, load_sources
-from dpinsights.definitions.naming import full_name
-from dpinsights.definitions.places import Fault
+from dpinsights.definitions.python import with_full_names
 from dpinsights.definitions.resolving import check_report, report_digests
 from dpinsights.errors import DefinitionError, DpInsightsError, Problem
 from dpinsights.governance.ledger.sqlite import SqliteLedger
@@ -24,7 +23,7 @@ from dpinsights.model.plan import Plan
 from dpinsights.model.policy import Policy, Sources
 from dpinsights.model.release import Release, ResultTable
 from dpinsights.model.report import Epsilon, Period, Query, Report
-from dpinsights.pipeline import EXPLORATION, Data, measure, release_of
+from dpinsights.pipeline import Data, measure, release_of
 from dpinsights.planning.planning import make_plan
 from dpinsights.reporting.notebook import budget_text, budget_view, plan_text, plan_view, release_view
 from dpinsights.state import State, find_state
@@ -69,7 +68,16 @@ def open(
     policy = load_policy(folder / "policy.yaml", checked.contract)
     where = find_state(state)
     return Session(
-        folder, checked.contract, policy, where, account, _period(period), sources, frames, language, exact(budget)
+        folder,
+        checked.contract,
+        policy,
+        where,
+        account,
+        _period(period),
+        sources,
+        frames,
+        language,
+        exact(budget),
     )
 
 
@@ -105,7 +113,9 @@ class Session:
         self._ledger: SqliteLedger = open_ledger(state)
         known = {balance.account for balance in self._ledger.balances()} - {"lifetime"}
         if account not in known:
-            raise DpInsightsError(f"there is no account {account!r}: the ledger has {', '.join(sorted(known))}")
+            raise DpInsightsError(
+                f"there is no account {account!r}: the ledger has {', '.join(sorted(known))}"
+            )
         self._data = _data(folder, contract, state, sources, frames)
 
     def plan(self, *queries: Query, **named: Query) -> PlanView:
@@ -158,10 +168,12 @@ class Session:
         return self.budget._repr_html_()
 
     def _planned(self, queries: tuple[Query, ...], named: Mapping[str, Query]) -> tuple[Plan, Report]:
-        asked = {_name(query, place, len(queries)): query for place, query in enumerate(queries, 1)} | dict(named)
+        asked = {_name(query, place, len(queries)): query for place, query in enumerate(queries, 1)} | dict(
+            named
+        )
         if not asked:
             raise DefinitionError((Problem("<python>", 0, 0, "", "no-query", "expected at least one query"),))
-        full = {name: _full(self.contract, name, query) for name, query in asked.items()}
+        full = {name: with_full_names(query, self.contract) for name, query in asked.items()}
         outside = self._account in self.contract.parties
         report = Report(
             report="notebook",
@@ -178,30 +190,25 @@ class Session:
         return make_plan(report, resolved, self.contract, self._policy, digests), report
 
 
-def _full(contract: Contract, name: str, query: Query) -> Query:
-    """The query with the unique short names of its measure and groups made full."""
-    try:
-        of = query.of if query.of == "customers" else full_name(contract, query.of)
-        by = tuple(full_name(contract, group) for group in query.by)
-    except Fault as fault:
-        raise DefinitionError((Problem("<python>", 0, 0, name, fault.code, fault.message, fault.hint),)) from None
-    full: Query = query.replace(**{query.measure: of, "by": by})
-    return full
-
-
 def _name(query: Query, place: int, of: int) -> str:
     words = query.measure if query.of == "customers" else f"{query.measure}_{query.of.split('.')[-1]}"
     return words if of == 1 else f"{words}_{place}"
 
 
 def _data(
-    folder: Path, contract: Contract, state: State, sources: Path | str | None, frames: Mapping[str, Any] | None
+    folder: Path,
+    contract: Contract,
+    state: State,
+    sources: Path | str | None,
+    frames: Mapping[str, Any] | None,
 ) -> Data:
     state.prepare()
     if frames is not None:
         snapshot = f"frames-{datetime.now(UTC):%Y%m%d%H%M%S%f}"
         tables = {name: {"frame": name} for name in frames}
-        return Data(Sources.model_validate({"snapshot": snapshot, "tables": tables}), folder, state.work, frames)
+        return Data(
+            Sources.model_validate({"snapshot": snapshot, "tables": tables}), folder, state.work, frames
+        )
     path = Path(sources) if sources is not None else folder / "sources.yaml"
     return Data(load_sources(path, contract), path.parent, state.work)
 
@@ -219,10 +226,10 @@ class PlanView:
         return epsilon_of(self.plan.rho_units, self.plan.conversion_delta)
 
     def __repr__(self) -> str:
-        return plan_text(self.plan, self._epsilon_of, self._language)
+        return plan_text(self.plan, self._epsilon_of, language=self._language)
 
     def _repr_html_(self) -> str:
-        return plan_view(self.plan, self._epsilon_of, self._language)
+        return plan_view(self.plan, self._epsilon_of, language=self._language)
 
     def _epsilon_of(self, units: int) -> Decimal:
         return epsilon_of(units, self.plan.conversion_delta)
@@ -297,10 +304,14 @@ class BudgetView:
         return self._epsilon_of(self.balances[account or own].left_rho)
 
     def __repr__(self) -> str:
-        return budget_text(tuple(self.balances.values()), self._last_cost, self._epsilon_of, self._language)
+        return budget_text(
+            tuple(self.balances.values()), self._last_cost or None, self._epsilon_of, language=self._language
+        )
 
     def _repr_html_(self) -> str:
-        return budget_view(tuple(self.balances.values()), self._last_cost, self._epsilon_of, self._language)
+        return budget_view(
+            tuple(self.balances.values()), self._last_cost or None, self._epsilon_of, language=self._language
+        )
 
     def _epsilon_of(self, units: int) -> Decimal:
         return epsilon_of(units, self._delta)

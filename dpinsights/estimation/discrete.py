@@ -40,7 +40,11 @@ def half_width(scale: float, miss: float) -> int:
         tail = _tail(scale)
         return int(np.searchsorted(-tail, -miss))
     # P[|X| > h] is within 1e-7 of the continuous tail at h + 1/2 here; one step more is on the safe side.
-    return math.ceil(-float(ndtri(miss / 2)) * scale - 0.5) + 1 if scale < 1e5 else math.ceil(-float(ndtri(miss / 2)) * scale)
+    return (
+        math.ceil(-float(ndtri(miss / 2)) * scale - 0.5) + 1
+        if scale < 1e5
+        else math.ceil(-float(ndtri(miss / 2)) * scale)
+    )
 
 
 def scale_for_half_width(width: float, miss: float) -> float:

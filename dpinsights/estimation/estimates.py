@@ -105,7 +105,9 @@ def _noisy(drawn: tuple[NoisyVector, ...]) -> Iterator[Noisy]:
 def _sum(query: PlannedQuery, noisy: Noisy) -> Estimate:
     width = noisy.half_width(1 - float(CONFIDENCE))
     # A single draw is a whole number of steps: kept exactly, beyond what a float can hold.
-    value = Decimal(noisy.value) if noisy.draws == 1 else _rounded(noisy.value, Decimal("0.001"), ROUND_HALF_EVEN)
+    value = (
+        Decimal(noisy.value) if noisy.draws == 1 else _rounded(noisy.value, Decimal("0.001"), ROUND_HALF_EVEN)
+    )
     half = _rounded(width, Decimal(1) if noisy.draws == 1 else Decimal("0.001"), ROUND_CEILING)
     low, high = value - half, value + half
     if query.low >= 0:  # what is counted, or summed of values that are not negative, is not negative
@@ -138,7 +140,9 @@ def _mean(query: PlannedQuery, numerator: Noisy, denominator: Noisy) -> Estimate
 
 
 def _declared(query: PlannedQuery) -> tuple[Flag, ...]:
-    bounded = (Flag.BOUND_DECLARED,) if query.measure != "count" and not query.estimates.startswith("share") else ()
+    bounded = (
+        (Flag.BOUND_DECLARED,) if query.measure != "count" and not query.estimates.startswith("share") else ()
+    )
     return bounded + ((Flag.GROUPS_LIMITED,) if query.k or query.r else ())
 
 

@@ -63,15 +63,27 @@ def sums(relation: Relation, measured: Sequence[Measurement], bounded: exp.Selec
     values = [measurement for measurement in measured if measurement.value is not None]
     names = [f"v{place}" for place in range(len(values))]
     by_cell = (
-        exp.select(tree.column(CELL), tree.call("sum", tree.column(ROWS)), *(tree.call("sum", tree.column(n)) for n in names))
+        exp.select(
+            tree.column(CELL),
+            tree.call("sum", tree.column(ROWS)),
+            *(tree.call("sum", tree.column(n)) for n in names),
+        )
         .from_(tree.table("bounded"))
         .group_by(tree.column(CELL))
     )
-    each = exp.select(
-        exp.alias_(exp.Count(this=exp.Star()), "cells", quoted=True),
-        exp.alias_(tree.call("sum", tree.column(ROWS)), "made_of", quoted=True),
-        *(exp.alias_(tree.call(f, tree.column(n)), f"{f}_{n}", quoted=True) for n in (CELL, *names) for f in ("min", "max")),
-    ).from_(tree.table("bounded")).group_by(tree.column(CUSTOMER))
+    each = (
+        exp.select(
+            exp.alias_(exp.Count(this=exp.Star()), "cells", quoted=True),
+            exp.alias_(tree.call("sum", tree.column(ROWS)), "made_of", quoted=True),
+            *(
+                exp.alias_(tree.call(f, tree.column(n)), f"{f}_{n}", quoted=True)
+                for n in (CELL, *names)
+                for f in ("min", "max")
+            ),
+        )
+        .from_(tree.table("bounded"))
+        .group_by(tree.column(CUSTOMER))
+    )
     broken = exp.or_(*_broken(relation, values, names))
     nothing = [tree.number(0) for _ in range(1 + len(names))]
     check = exp.select(tree.number(-1), *nothing).from_(each.subquery("each")).where(broken).limit(1)
@@ -94,8 +106,12 @@ def _broken(relation: Relation, values: Sequence[Measurement], names: Sequence[s
         low, high = min(0, measurement.low * times), max(0, measurement.high * times)
         if times == 1:
             low, high = measurement.low, measurement.high
-        broken.append(tree.binary(exp.LT, tree.column(f"min_{name}"), tree.cast(tree.text(str(low)), "HUGEINT")))
-        broken.append(tree.binary(exp.GT, tree.column(f"max_{name}"), tree.cast(tree.text(str(high)), "HUGEINT")))
+        broken.append(
+            tree.binary(exp.LT, tree.column(f"min_{name}"), tree.cast(tree.text(str(low)), "HUGEINT"))
+        )
+        broken.append(
+            tree.binary(exp.GT, tree.column(f"max_{name}"), tree.cast(tree.text(str(high)), "HUGEINT"))
+        )
     return broken
 
 
@@ -104,7 +120,12 @@ def _customers_twice() -> Sql:
     return (
         exp.select(tree.number(1))
         .from_(tree.table(CUSTOMERS))
-        .having(exp.NEQ(this=exp.Count(this=exp.Star()), expression=exp.Count(this=exp.Distinct(expressions=[tree.column(CUSTOMER)]))))
+        .having(
+            exp.NEQ(
+                this=exp.Count(this=exp.Star()),
+                expression=exp.Count(this=exp.Distinct(expressions=[tree.column(CUSTOMER)])),
+            )
+        )
     )
 
 

@@ -62,7 +62,9 @@ class Reader:
         stages = {c: cleaned(declared.columns[c], self.storage[name][c], place=f"{name}.{c}") for c in wanted}
         for step in range(max((len(steps) for steps in stages.values()), default=0)):
             made = [
-                exp.alias_(steps[step](tree.column(f"_{c}")), f"_{c}", quoted=True) if step < len(steps) else tree.column(f"_{c}")
+                exp.alias_(steps[step](tree.column(f"_{c}")), f"_{c}", quoted=True)
+                if step < len(steps)
+                else tree.column(f"_{c}")
                 for c, steps in stages.items()
             ]
             select = exp.select(tree.column(CUSTOMER), *made).from_(select.subquery("stored"))
@@ -72,7 +74,10 @@ class Reader:
     def _customer(self, name: str) -> Sql:
         column = self.contract.tables[name].customer
         return customer_id(
-            tree.column(column), self.storage[name][column], as_text=self.ids_as_text, place=f"{name}.{column}"
+            tree.column(column),
+            self.storage[name][column],
+            as_text=self.ids_as_text,
+            place=f"{name}.{column}",
         )
 
     def members(self, party: str) -> tuple[str, ...]:
@@ -109,7 +114,11 @@ def expressions(measurements: Sequence[Measurement]) -> Iterable[Node]:
     for measurement in measurements:
         relation = measurement.relation
         roots = [group.code for group in relation.groups]
-        roots += [n for n in (relation.where, relation.rows_where, relation.present, measurement.value) if n is not None]
+        roots += [
+            n
+            for n in (relation.where, relation.rows_where, relation.present, measurement.value)
+            if n is not None
+        ]
         for root in roots:
             yield from walk(root)
 
@@ -141,8 +150,14 @@ def customer_table(measurements: Sequence[Measurement], reader: Reader) -> Custo
     """The per-customer table that the measurements need."""
     relations = [measurement.relation for measurement in measurements]
     checked = [needed_parties(relation, reader) for relation in relations]
-    leaves = [n for n in dict.fromkeys(expressions(measurements)) if isinstance(n, CustomerColumn | Absent | Aggregate)]
-    spine_party = next((party for party in reader.contract.parties if all(party in parties for parties in checked)), None)
+    leaves = [
+        n
+        for n in dict.fromkeys(expressions(measurements))
+        if isinstance(n, CustomerColumn | Absent | Aggregate)
+    ]
+    spine_party = next(
+        (party for party in reader.contract.parties if all(party in parties for parties in checked)), None
+    )
     spine = _members((spine_party,) if spine_party else tuple(reader.contract.parties), reader)
     table = CustomerTable(exp.select(tree.column(CUSTOMER, "spine")).from_(spine.subquery("spine")))
     for party in sorted(frozenset().union(*checked) - {spine_party}):
@@ -182,7 +197,9 @@ def _join_leaves(table: CustomerTable, name: str, leaves: list[Leaf], reader: Re
         table.columns[leaf] = column
         match leaf:
             case Absent():
-                found: Sql = tree.case([(tree.is_null(tree.column(CUSTOMER, name)), tree.number(1))], tree.number(0))
+                found: Sql = tree.case(
+                    [(tree.is_null(tree.column(CUSTOMER, name)), tree.number(1))], tree.number(0)
+                )
             case CustomerColumn():
                 found = tree.column(f"_{leaf.column}", name)
             case _:
@@ -199,7 +216,11 @@ def one_row(name: str, leaves: Sequence[Leaf], reader: Reader) -> exp.Select:
     wanted = sorted({leaf.column for leaf in leaves if isinstance(leaf, CustomerColumn)})
     first = tree.binary(exp.EQ, tree.numbered([tree.column(CUSTOMER)], order), exp.Literal.number(1))
     rows = reader.rows(name, declared).subquery("row")
-    return exp.select(tree.column(CUSTOMER), *(tree.column(f"_{column}") for column in wanted)).from_(rows).qualify(first)
+    return (
+        exp.select(tree.column(CUSTOMER), *(tree.column(f"_{column}") for column in wanted))
+        .from_(rows)
+        .qualify(first)
+    )
 
 
 def _aggregate_name(leaves: Sequence[Leaf], leaf: Leaf) -> str:
@@ -212,7 +233,11 @@ def _aggregated(name: str, leaves: Sequence[Leaf], reader: Reader) -> exp.Select
     used = {n.column for leaf in leaves for n in walk(leaf, into_aggregates=True) if isinstance(n, RowColumn)}
     if any(isinstance(leaf, Aggregate) and leaf.how in ("first", "last") for leaf in leaves):
         used |= set(declared.columns)
-    select = exp.select(tree.column(CUSTOMER)).from_(reader.rows(name, used).subquery("row")).group_by(tree.column(CUSTOMER))
+    select = (
+        exp.select(tree.column(CUSTOMER))
+        .from_(reader.rows(name, used).subquery("row"))
+        .group_by(tree.column(CUSTOMER))
+    )
     for leaf in leaves:
         if isinstance(leaf, Aggregate):
             found = _aggregate(leaf, declared.time, list(declared.columns))
@@ -230,7 +255,10 @@ def row_leaf(leaf: Leaf) -> Sql:
 def _aggregate(leaf: Aggregate, time: str | None, columns: Sequence[str]) -> Sql:
     of = None if leaf.value is None else value(leaf.value, row_leaf)
     counts = tree.every(
-        [None if leaf.where is None else condition(leaf.where, row_leaf), None if of is None else tree.not_null(of)]
+        [
+            None if leaf.where is None else condition(leaf.where, row_leaf),
+            None if of is None else tree.not_null(of),
+        ]
     )
     match leaf.how:
         case "sum":

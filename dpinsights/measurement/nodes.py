@@ -23,8 +23,8 @@ from dpinsights.model.expressions import (
     Coalesce,
     Compare,
     Constant,
-    Cut,
     CustomerColumn,
+    Cut,
     DatePart,
     DateTrunc,
     In,
@@ -59,7 +59,8 @@ def value(node: Node, leaves: Leaves) -> Sql:
             return tree.call("coalesce", *(value(part, leaves) for part in parts))
         case Case(branches, otherwise):
             return tree.case(
-                [(condition(when, leaves), value(then, leaves)) for when, then in branches], value(otherwise, leaves)
+                [(condition(when, leaves), value(then, leaves)) for when, then in branches],
+                value(otherwise, leaves),
             )
         case Clamp(part, low, high):
             return tree.clamped(value(part, leaves), tree.number(low), tree.number(high))
@@ -97,7 +98,9 @@ def condition(node: Node, leaves: Leaves) -> Sql:
 def _cut(part: Sql, at: tuple[int, ...]) -> Sql:
     """The number of cuts at or below the value: the first cut above it names its label."""
     branches: list[tuple[Sql, Sql]] = [(tree.is_null(part), exp.null())]
-    branches += [(tree.binary(exp.LT, part, tree.number(cut)), tree.number(code)) for code, cut in enumerate(at)]
+    branches += [
+        (tree.binary(exp.LT, part, tree.number(cut)), tree.number(code)) for code, cut in enumerate(at)
+    ]
     return tree.case(branches, tree.number(len(at)))
 
 

@@ -22,7 +22,21 @@ StorageKind = Literal["integer", "decimal", "float", "text", "boolean", "date", 
 
 SPACE = "".join(
     chr(code)
-    for code in [*range(0x09, 0x0E), 0x20, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200E), 0x2028, 0x2029, 0x202F, 0x205F, 0x2060, 0x3000, 0xFEFF]
+    for code in [
+        *range(0x09, 0x0E),
+        0x20,
+        0x85,
+        0xA0,
+        0x1680,
+        *range(0x2000, 0x200E),
+        0x2028,
+        0x2029,
+        0x202F,
+        0x205F,
+        0x2060,
+        0x3000,
+        0xFEFF,
+    ]
 )
 """What is stripped at both ends of a text."""
 
@@ -159,7 +173,11 @@ def _consecutive(keys: list[str]) -> tuple[int, int] | None:
     if not all(key.isascii() and key.isdigit() and str(int(key)) == key for key in keys):
         return None
     first = int(keys[0])
-    return (first, first + len(keys) - 1) if [int(key) for key in keys] == list(range(first, first + len(keys))) else None
+    return (
+        (first, first + len(keys) - 1)
+        if [int(key) for key in keys] == list(range(first, first + len(keys)))
+        else None
+    )
 
 
 def _boolean(storage: Storage, place: str) -> tuple[Stage, ...]:
@@ -170,7 +188,10 @@ def _boolean(storage: Storage, place: str) -> tuple[Stage, ...]:
         case "integer" | "decimal" | "float":
             return (
                 lambda raw: tree.case(
-                    [(exp.EQ(this=raw.copy(), expression=one), one), (exp.EQ(this=raw.copy(), expression=zero), zero)]
+                    [
+                        (exp.EQ(this=raw.copy(), expression=one), one),
+                        (exp.EQ(this=raw.copy(), expression=zero), zero),
+                    ]
                 ),
             )
         case "text":
@@ -193,7 +214,9 @@ def _number(
         case "integer":
             places = digits
             scaled: tuple[Stage, ...] = (
-                (lambda raw: tree.binary(exp.Mul, tree.cast(raw, "HUGEINT"), _wide(10**places)),) if places else ()
+                (lambda raw: tree.binary(exp.Mul, tree.cast(raw, "HUGEINT"), _wide(10**places)),)
+                if places
+                else ()
             )
         case "decimal":
             places = max(storage.scale, digits)
@@ -228,7 +251,9 @@ def _mantissa(bounds: tuple[Decimal, Decimal], places: int, place: str) -> Stage
     """An exact decimal times 10^places, as a whole number; far outside the bounds it is the nearer bound already."""
     before = max(len(str(abs(int(bound)))) for bound in bounds) + 1
     if before + 2 * places + 2 > 38:
-        raise SourceError(f"{place}: bounds and decimals together need more than 38 digits: store it with fewer decimals")
+        raise SourceError(
+            f"{place}: bounds and decimals together need more than 38 digits: store it with fewer decimals"
+        )
     low, high = (tree.number(int(bound * 10**places)) for bound in bounds)
 
     def mantissa(raw: Sql) -> Sql:
@@ -267,7 +292,9 @@ def _half_even(value: Sql, low_steps: int, width: int) -> Sql:
     )
     up = exp.Or(
         this=tree.binary(exp.GT, rest, tree.number(width)),
-        expression=exp.Paren(this=exp.And(this=tree.binary(exp.EQ, rest, tree.number(width)), expression=odd)),
+        expression=exp.Paren(
+            this=exp.And(this=tree.binary(exp.EQ, rest, tree.number(width)), expression=odd)
+        ),
     )
     rounded = tree.binary(exp.Add, quotient, tree.case([(up, tree.number(1))], tree.number(0)))
     return tree.binary(exp.Add, rounded, tree.number(low_steps))
@@ -314,7 +341,9 @@ def _seconds(zone: str, storage: Storage, place: str) -> tuple[Stage, ...]:
 
     def whole(count: Sql) -> Sql:
         # Rounded down: division rounds to zero, so the remainder is taken off first.
-        rest = tree.binary(exp.Mod, tree.binary(exp.Add, tree.binary(exp.Mod, count, million), million), million)
+        rest = tree.binary(
+            exp.Mod, tree.binary(exp.Add, tree.binary(exp.Mod, count, million), million), million
+        )
         return tree.binary(exp.IntDiv, tree.binary(exp.Sub, count, rest), million)
 
     return (*moments, micro, whole)

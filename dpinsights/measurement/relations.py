@@ -15,7 +15,15 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from dpinsights.measurement import tree
-from dpinsights.measurement.customers import CUSTOMER, CUSTOMERS, CustomerTable, Reader, id_text, is_truncated, needed_parties
+from dpinsights.measurement.customers import (
+    CUSTOMER,
+    CUSTOMERS,
+    CustomerTable,
+    Reader,
+    id_text,
+    is_truncated,
+    needed_parties,
+)
 from dpinsights.measurement.nodes import Leaf, condition, value
 from dpinsights.measurement.tree import Sql
 from dpinsights.model.expressions import Node, RowColumn, is_about_rows, walk
@@ -24,7 +32,9 @@ from dpinsights.model.plan import Measurement, Relation
 CELL, ROWS, GROUP = "cell", "n", "g"
 
 
-def contributions(relation: Relation, measured: Sequence[Measurement], table: CustomerTable, reader: Reader) -> exp.Select:
+def contributions(
+    relation: Relation, measured: Sequence[Measurement], table: CustomerTable, reader: Reader
+) -> exp.Select:
     """The relation (customer, cell, n, v0, v1, ...): one value for each measurement that has one, in order.
 
     `n` is how many rows a contribution is made of: 1 except for per-row statistics.
@@ -42,8 +52,12 @@ def _eligible(relation: Relation, table: CustomerTable, reader: Reader) -> Sql |
     members = [table.is_member(party) for party in sorted(needed_parties(relation, reader))]
     where = None if relation.where is None else condition(relation.where, table.leaf)
     codes = [group.code for group in relation.groups if not is_about_rows(group.code)]
-    present = [relation.present] if relation.present is not None and not is_about_rows(relation.present) else []
-    return tree.every([*members, where, *(tree.not_null(value(node, table.leaf)) for node in codes + present)])
+    present = (
+        [relation.present] if relation.present is not None and not is_about_rows(relation.present) else []
+    )
+    return tree.every(
+        [*members, where, *(tree.not_null(value(node, table.leaf)) for node in codes + present)]
+    )
 
 
 def _where(select: exp.Select, given: Sql | None) -> exp.Select:
@@ -54,7 +68,11 @@ def _radix(numbers: Sequence[tuple[Sql, int]]) -> Sql:
     """The mixed radix number of (digit, size) pairs, the last fastest."""
     total: Sql | None = None
     for digit, size in numbers:
-        total = digit if total is None else tree.binary(exp.Add, tree.binary(exp.Mul, total, tree.number(size)), digit)
+        total = (
+            digit
+            if total is None
+            else tree.binary(exp.Add, tree.binary(exp.Mul, total, tree.number(size)), digit)
+        )
     return tree.number(0) if total is None else total
 
 
@@ -68,7 +86,7 @@ def clamped_value(measurement: Measurement, raw: Sql) -> Sql:
     return tree.cast(tree.clamped(raw, low, high), "BIGINT")
 
 
-def _named(made: Sequence[Sql], prefix: str) -> list[exp.Expression]:
+def _named(made: Sequence[Sql], prefix: str) -> list[Sql]:
     return [exp.alias_(sql, f"{prefix}{place}", quoted=True) for place, sql in enumerate(made)]
 
 
@@ -95,12 +113,16 @@ def _value(measurement: Measurement) -> Node:
 class _Rows:
     """The rows that may contribute: cleaned, filtered, with their row-level codes and values."""
 
-    def __init__(self, relation: Relation, values: Sequence[Measurement], table: CustomerTable, reader: Reader) -> None:
+    def __init__(
+        self, relation: Relation, values: Sequence[Measurement], table: CustomerTable, reader: Reader
+    ) -> None:
         self.table = table
         self.name = relation.rows or ""
         self.row_groups = [group for group in relation.groups if is_about_rows(group.code)]
         self.row_values = [m for m in values if is_about_rows(_value(m))]
-        present = relation.present if relation.present is not None and is_about_rows(relation.present) else None
+        present = (
+            relation.present if relation.present is not None and is_about_rows(relation.present) else None
+        )
         nodes: list[Node] = [group.code for group in self.row_groups] + [_value(m) for m in self.row_values]
         nodes += [node for node in (relation.rows_where, present) if node is not None]
         leaves = [leaf for node in nodes for leaf in walk(node)]
@@ -113,7 +135,9 @@ class _Rows:
                 None if present is None else tree.not_null(value(present, self.leaf)),
             ]
         )
-        self.needs_customer = any(isinstance(leaf, Leaf) and not isinstance(leaf, RowColumn) for leaf in leaves)
+        self.needs_customer = any(
+            isinstance(leaf, Leaf) and not isinstance(leaf, RowColumn) for leaf in leaves
+        )
 
     def leaf(self, leaf: Leaf) -> Sql:
         return tree.column(f"_{leaf.column}", "row") if isinstance(leaf, RowColumn) else self.table.leaf(leaf)
@@ -126,7 +150,9 @@ class _Rows:
         if self.needs_customer:
             select = _where(select.join(tree.table(CUSTOMERS), on=_same_customer("row")), eligible)
         else:
-            known = _where(exp.select(tree.column(CUSTOMER, CUSTOMERS)).from_(tree.table(CUSTOMERS)), eligible)
+            known = _where(
+                exp.select(tree.column(CUSTOMER, CUSTOMERS)).from_(tree.table(CUSTOMERS)), eligible
+            )
             select = select.where(exp.In(this=tree.column(CUSTOMER, "row"), query=known.subquery()))
         return _where(select, self.where)
 
@@ -160,7 +186,9 @@ def bound_groups(select: exp.Select, relation: Relation, reach: object) -> exp.S
     if not is_truncated(relation):
         return select
     prime = smallest_prime(max(2, int(reach)))  # type: ignore[call-overload]
-    a = tree.binary(exp.Add, tree.binary(exp.Mod, tree.column("h_a", CUSTOMERS), tree.number(prime - 1)), tree.number(1))
+    a = tree.binary(
+        exp.Add, tree.binary(exp.Mod, tree.column("h_a", CUSTOMERS), tree.number(prime - 1)), tree.number(1)
+    )
     r = tree.binary(exp.Mod, tree.column("h_r", CUSTOMERS), tree.number(prime))
     scattered = tree.binary(exp.Add, tree.binary(exp.Mul, tree.column(GROUP, "kept"), a), r)
     position = tree.binary(exp.Mod, scattered, tree.number(prime))
@@ -187,7 +215,9 @@ def _values(values: Sequence[Measurement], rows: _Rows, sums: Sequence[Sql]) -> 
     return [clamped_value(m, found.get(m.key) or value(_value(m), rows.table.leaf)) for m in values]
 
 
-def _per_row(relation: Relation, values: Sequence[Measurement], table: CustomerTable, reader: Reader) -> exp.Select:
+def _per_row(
+    relation: Relation, values: Sequence[Measurement], table: CustomerTable, reader: Reader
+) -> exp.Select:
     """At most r rows a customer by digest; each clamped; then summed per (customer, cell)."""
     rows = _Rows(relation, values, table, reader)
     declared = list(reader.contract.tables[rows.name].columns)
@@ -200,7 +230,12 @@ def _per_row(relation: Relation, values: Sequence[Measurement], table: CustomerT
     )
     row_text = tree.joined([tree.column(f"d{i}", "numbered") for i in range(len(declared))], ",")
     customer = tree.column(CUSTOMER, "numbered")
-    parts = [tree.text(relation.seed), id_text(customer), row_text, tree.cast(tree.column("copy", "numbered"), "VARCHAR")]
+    parts = [
+        tree.text(relation.seed),
+        id_text(customer),
+        row_text,
+        tree.cast(tree.column("copy", "numbered"), "VARCHAR"),
+    ]
     place = tree.numbered([customer], [tree.call("sha256", tree.joined(parts, "|"))])
     chosen = (
         exp.select(exp.Star())

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 
 from sqlglot import exp
 
-Sql = exp.Expression
+Sql = exp.Expr
+"""Any node of a sqlglot tree."""
 
 
 def column(name: str, table: str | None = None) -> Sql:
@@ -20,8 +21,12 @@ def column(name: str, table: str | None = None) -> Sql:
 
 def table(name: str, alias: str | None = None) -> exp.Table:
     """A quoted table."""
-    made = exp.to_table(f'"{name}"') if '"' not in name else exp.Table(this=exp.to_identifier(name, quoted=True))
-    return made.as_(alias, quoted=True) if alias else made
+    made = (
+        exp.to_table(f'"{name}"') if '"' not in name else exp.Table(this=exp.to_identifier(name, quoted=True))
+    )
+    if alias:
+        made.set("alias", exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
+    return made
 
 
 def number(value: int | None) -> Sql:
@@ -29,8 +34,10 @@ def number(value: int | None) -> Sql:
     if value is None:
         return cast(exp.null(), "BIGINT")
     literal = exp.Literal.number(abs(value))
-    return cast(exp.Neg(this=literal) if value < 0 else literal, "BIGINT") if abs(value) < 2**31 else cast(
-        exp.Literal.string(str(value)), "BIGINT"
+    return (
+        cast(exp.Neg(this=literal) if value < 0 else literal, "BIGINT")
+        if abs(value) < 2**31
+        else cast(exp.Literal.string(str(value)), "BIGINT")
     )
 
 

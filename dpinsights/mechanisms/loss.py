@@ -30,7 +30,7 @@ def _epsilon(rho: float, delta: float) -> float:
         lambda _: rho,
         TO=int,
     )
-    epsilon, _ = dp.c.make_fix_delta(dp.c.make_zCDP_to_approxDP(stub), delta).map(1)
+    epsilon, _ = dp.c.make_fix_delta(dp.c.make_zCDP_to_approxDP(stub), delta).map(1)  # type: ignore[no-untyped-call]
     return float(epsilon)
 
 

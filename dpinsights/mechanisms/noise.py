@@ -90,7 +90,7 @@ class GaussianNoise:
             aggregate,
             stability,
         )
-        self._measurement: Any = customers_to_vector >> dp.m.then_gaussian(scale=scale) >> dp.as_array()
+        self._measurement: Any = customers_to_vector >> dp.m.then_gaussian(scale=scale) >> dp.as_array()  # type: ignore[attr-defined]  # opendp's prelude re-exports without saying so
 
     def rho(self, customers: int) -> float:
         """OpenDP's privacy loss (zCDP) for sets that differ by this many customers."""

@@ -20,7 +20,9 @@ from dpinsights.planning.forecasts import scale_for_margin, units_for_mean
 from dpinsights.planning.measurements import Needed
 
 
-def allocate(needs: Sequence[Needed], *, budget_units: int, delta: Decimal, planning: Planning) -> dict[str, int]:
+def allocate(
+    needs: Sequence[Needed], *, budget_units: int, delta: Decimal, planning: Planning
+) -> dict[str, int]:
     """The ledger units of each measurement, by key; they add up to at most the budget.
 
     Raises:
@@ -34,9 +36,13 @@ def allocate(needs: Sequence[Needed], *, budget_units: int, delta: Decimal, plan
         for key, units in wants.items():
             fixed[key] = max(units, fixed.get(key, 0))
     left = budget_units - sum(fixed.values())
-    sharing = [need for need in needs if _is_weighted(need) and any(m.key not in fixed for m, _ in need.shares)]
+    sharing = [
+        need for need in needs if _is_weighted(need) and any(m.key not in fixed for m, _ in need.shares)
+    ]
     if left < 0 or (sharing and left < len(sharing) * len(needs)):
-        raise _too_dear(by_query, [need.query.name for need in sharing], budget_units, sum(fixed.values()), delta)
+        raise _too_dear(
+            by_query, [need.query.name for need in sharing], budget_units, sum(fixed.values()), delta
+        )
     return fixed | _shared_out(sharing, fixed, left)
 
 
@@ -79,7 +85,9 @@ def _shared_out(sharing: Sequence[Needed], fixed: Mapping[str, int], left: int) 
     units: dict[str, int] = {}
     for need in sharing:
         own = int(left * weights[need.query.name] / total)
-        open_shares = [(measurement.key, share) for measurement, share in need.shares if measurement.key not in fixed]
+        open_shares = [
+            (measurement.key, share) for measurement, share in need.shares if measurement.key not in fixed
+        ]
         parts = sum(share for _, share in open_shares)
         for key, share in open_shares:
             units[key] = units.get(key, 0) + own * share // parts
@@ -93,9 +101,14 @@ def _too_dear(
 ) -> PlanError:
     """Which queries cost most, and what would fit."""
     dearest = sorted(((units, name) for name, units in by_query.items() if units), reverse=True)[:5]
-    lines = [f"  {name}: rho {units / RHO_UNITS:.3g} ({units / budget:.0%} of the budget)" for units, name in dearest]
+    lines = [
+        f"  {name}: rho {units / RHO_UNITS:.3g} ({units / budget:.0%} of the budget)"
+        for units, name in dearest
+    ]
     ratio = (wanted / (budget * (0.5 if sharing else 1.0))) ** 0.5
-    waiting = f" and leave nothing for {', '.join(sharing)}, which share what is left by weight" if sharing else ""
+    waiting = (
+        f" and leave nothing for {', '.join(sharing)}, which share what is left by weight" if sharing else ""
+    )
     return PlanError(
         f"the margins and costs asked for need rho {wanted / RHO_UNITS:.4g} (epsilon {epsilon_of(wanted, delta)}) of the "
         f"report's rho {budget / RHO_UNITS:.4g} (epsilon {epsilon_of(budget, delta)}){waiting}.\nDearest:\n"

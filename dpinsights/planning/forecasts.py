@@ -42,7 +42,8 @@ def forecasts(need: Needed, scales: Mapping[str, float], planning: Planning) -> 
     noise = math.hypot(scale, _likely(need.query) * scales[need.denominator.key])
     size = group_size(need.query, planning)
     return tuple(
-        Forecast(_significant(Decimal(-float(ndtri(MISS / 2)) * noise / n) * step), n) for n in ((size,) if size else SIZES)
+        Forecast(_significant(Decimal(-float(ndtri(MISS / 2)) * noise / n) * step), n)
+        for n in ((size,) if size else SIZES)
     )
 
 

@@ -18,7 +18,11 @@ from dpinsights.planning.measurements import Needed, needed, prove_no_overflow, 
 
 
 def make_plan(
-    report: Report, queries: Sequence[ResolvedQuery], contract: Contract, policy: Policy, digests: tuple[str, str]
+    report: Report,
+    queries: Sequence[ResolvedQuery],
+    contract: Contract,
+    policy: Policy,
+    digests: tuple[str, str],
 ) -> Plan:
     """The plan of a report whose queries are resolved.
 

@@ -90,15 +90,23 @@ def main() -> None:
     arguments.add_argument("--customers", type=int, default=1_000_000)
     arguments.add_argument("--orders", type=int, default=10_000_000)
     arguments.add_argument("--rounds", type=int, default=3)
-    arguments.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "dpinsights-benchmark")
+    arguments.add_argument(
+        "--folder", type=Path, default=Path(tempfile.gettempdir()) / "dpinsights-benchmark"
+    )
     given = arguments.parse_args()
     folder = given.folder / f"{given.customers}-{given.orders}"
     workload.write(folder, given.customers, given.orders)
     cases = {"one bounded count": ("count",), "all three together": ("count", "sum", "mean")}
-    print(f"{given.customers:,} bank customers, {given.orders:,} orders, {os.cpu_count()} cores, {given.rounds} rounds\n")
-    print("| | plain cpu s | private cpu s | cpu ratio | wall ratio | plan and noise s | peak MB |\n|---|---|---|---|---|---|---|")
+    print(
+        f"{given.customers:,} bank customers, {given.orders:,} orders, {os.cpu_count()} cores, {given.rounds} rounds\n"
+    )
+    print(
+        "| | plain cpu s | private cpu s | cpu ratio | wall ratio | plan and noise s | peak MB |\n|---|---|---|---|---|---|---|"
+    )
     for title, names in cases.items():
-        rounds = [(plain(folder, names), *private(folder, given.customers, names)) for _ in range(given.rounds)]
+        rounds = [
+            (plain(folder, names), *private(folder, given.customers, names)) for _ in range(given.rounds)
+        ]
         base, ours, rest = ([row[i] for row in rounds] for i in range(3))
         cpu = statistics.median(b.cpu for b in base), statistics.median(o.cpu for o in ours)
         wall = statistics.median(b.wall for b in base), statistics.median(o.wall for o in ours)

@@ -115,7 +115,11 @@ def policy() -> Policy:
     )
 
 
-CORE = {"by": ["bank.customers.wealth_tier", "shop.orders.category"], "groups_per_customer": 4, "population": "shared"}
+CORE = {
+    "by": ["bank.customers.wealth_tier", "shop.orders.category"],
+    "groups_per_customer": 4,
+    "population": "shared",
+}
 MONEY = {**CORE, "bounds": [0, 500_000]}
 
 QUERIES: dict[str, dict[str, object]] = {

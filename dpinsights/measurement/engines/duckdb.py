@@ -54,7 +54,9 @@ class DuckDb:
         SourceError: if a source can't be found or its schema can't be read; no row has been read.
     """
 
-    def __init__(self, sources: Sources, *, folder: Path, work: Path, frames: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, sources: Sources, *, folder: Path, work: Path, frames: Mapping[str, Any] | None = None
+    ) -> None:
         self._sources: dict[str, Sql] = {}
         self._columns: dict[str, dict[str, Storage]] = {}
         settings = sources.engine.duckdb
@@ -81,7 +83,9 @@ class DuckDb:
             try:
                 self._declare(name, source, folder, frames or {}, files, attached, f"s{place}")
             except (duckdb.Error, OSError):
-                raise SourceError(f"{name}: its source can't be read as what sources.yaml says it is") from None
+                raise SourceError(
+                    f"{name}: its source can't be read as what sources.yaml says it is"
+                ) from None
         listed = ", ".join(f"'{_quoted(file)}'" for file in files)
         self._connection.execute(f"SET allowed_paths = [{listed}]")
         self._connection.execute("SET enable_external_access = false")
@@ -164,7 +168,9 @@ class DuckDb:
 
     def _describe(self, name: str, source: Sql) -> dict[str, Storage]:
         try:
-            found = self._connection.execute(f"DESCRIBE SELECT * FROM {source.sql(dialect=DIALECT)}").fetchall()
+            found = self._connection.execute(
+                f"DESCRIBE SELECT * FROM {source.sql(dialect=DIALECT)}"
+            ).fetchall()
         except duckdb.Error:
             raise SourceError(f"{name}: its source can't be read as what sources.yaml says it is") from None
         return {str(row[0]): storage_of(str(row[1])) for row in found}
@@ -239,7 +245,9 @@ def csv_lines(name: str, source: Csv, paths: list[str]) -> tuple[Sql, dict[str, 
     lines = _reads(
         "read_csv",
         paths,
-        columns=exp.Struct(expressions=[exp.PropertyEQ(this=exp.to_identifier("line"), expression=tree.text("VARCHAR"))]),
+        columns=exp.Struct(
+            expressions=[exp.PropertyEQ(this=exp.to_identifier("line"), expression=tree.text("VARCHAR"))]
+        ),
         delim=tree.text("\x1f"),
         quote=tree.text(""),
         escape=tree.text(""),
@@ -256,7 +264,13 @@ def csv_lines(name: str, source: Csv, paths: list[str]) -> tuple[Sql, dict[str, 
     )
     cut = exp.select(
         *(
-            exp.alias_(_unquoted(tree.call("list_extract", tree.column("fields"), exp.Literal.number(i + 1)), source), c, quoted=True)
+            exp.alias_(
+                _unquoted(
+                    tree.call("list_extract", tree.column("fields"), exp.Literal.number(i + 1)), source
+                ),
+                c,
+                quoted=True,
+            )
             for i, c in enumerate(columns)
         )
     ).from_(split.subquery("split"))
@@ -303,6 +317,11 @@ def _unquoted(field: Sql, source: Csv) -> Sql:
     if not source.quote:
         return bare
     quoted = tree.call("starts_with", bare, tree.text(source.quote))
-    inner = tree.call("substr", bare, exp.Literal.number(2), tree.binary(exp.Sub, tree.call("length", bare), exp.Literal.number(2)))
+    inner = tree.call(
+        "substr",
+        bare,
+        exp.Literal.number(2),
+        tree.binary(exp.Sub, tree.call("length", bare), exp.Literal.number(2)),
+    )
     plain = tree.call("replace", inner, tree.text(source.quote * 2), tree.text(source.quote))
     return tree.case([(quoted, plain)], bare)
