@@ -103,9 +103,8 @@ def _broken(relation: Relation, values: Sequence[Measurement], names: Sequence[s
     ]
     for measurement, name in zip(values, names, strict=True):
         times = relation.rows_per_customer or 1
+        # 0 is what a contribution without a value adds, whatever its bounds.
         low, high = min(0, measurement.low * times), max(0, measurement.high * times)
-        if times == 1:
-            low, high = measurement.low, measurement.high
         broken.append(
             tree.binary(exp.LT, tree.column(f"min_{name}"), tree.cast(tree.text(str(low)), "HUGEINT"))
         )

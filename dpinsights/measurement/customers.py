@@ -7,8 +7,10 @@ that hold each customer once. So adding or removing a customer adds or removes t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import assert_never
 
 from sqlglot import exp
 
@@ -16,10 +18,27 @@ from dpinsights.errors import SourceError
 from dpinsights.measurement import tree
 from dpinsights.measurement.engines.interface import Engine
 from dpinsights.measurement.nodes import Leaf, condition, value
-from dpinsights.measurement.reading import cleaned, customer_id
+from dpinsights.measurement.reading import DAY, FIRST_DAY, LAST_DAY, cleaned, customer_id
 from dpinsights.measurement.tree import Sql
-from dpinsights.model.contract import Contract
-from dpinsights.model.expressions import Absent, Aggregate, CustomerColumn, Node, RowColumn, walk
+from dpinsights.model.contract import (
+    Boolean,
+    Category,
+    Column,
+    Contract,
+    Date,
+    DecimalColumn,
+    Integer,
+    Timestamp,
+)
+from dpinsights.model.expressions import (
+    Absent,
+    Aggregate,
+    CustomerColumn,
+    Node,
+    RowColumn,
+    is_about_rows,
+    walk,
+)
 from dpinsights.model.plan import Measurement, Relation
 
 CUSTOMER = "customer"
@@ -136,14 +155,26 @@ def needed_parties(relation: Relation, reader: Reader) -> frozenset[str]:
     return of
 
 
+def reach(relation: Relation) -> int:
+    """How many row-level groups there are."""
+    return math.prod(group.size for group in relation.groups if is_about_rows(group.code))
+
+
 def is_truncated(relation: Relation) -> bool:
     """Whether the selection order matters: rows per customer are chosen by another order."""
-    from math import prod
+    return relation.groups_per_customer is not None and relation.groups_per_customer < reach(relation)
 
-    from dpinsights.model.expressions import is_about_rows
 
-    reach = prod(group.size for group in relation.groups if is_about_rows(group.code))
-    return relation.groups_per_customer is not None and relation.groups_per_customer < reach
+def smallest_prime(at_least: int) -> int:
+    """The smallest prime that is at least a number.
+
+    >>> [smallest_prime(n) for n in (2, 4, 20, 31)]
+    [2, 5, 23, 31]
+    """
+    candidate = max(2, at_least)
+    while any(candidate % divisor == 0 for divisor in range(2, math.isqrt(candidate) + 1)):
+        candidate += 1
+    return candidate
 
 
 def customer_table(measurements: Sequence[Measurement], reader: Reader) -> CustomerTable:
@@ -158,7 +189,11 @@ def customer_table(measurements: Sequence[Measurement], reader: Reader) -> Custo
     spine_party = next(
         (party for party in reader.contract.parties if all(party in parties for parties in checked)), None
     )
-    spine = _members((spine_party,) if spine_party else tuple(reader.contract.parties), reader)
+    listing = _listing(spine_party, reader)
+    if listing is None:
+        spine = _members((spine_party,) if spine_party else tuple(reader.contract.parties), reader)
+    else:
+        spine = one_row(listing, [leaf for leaf in leaves if leaf.table == listing], reader)
     table = CustomerTable(exp.select(tree.column(CUSTOMER, "spine")).from_(spine.subquery("spine")))
     for party in sorted(frozenset().union(*checked) - {spine_party}):
         table.members[party] = f"in_{party}"
@@ -166,10 +201,16 @@ def customer_table(measurements: Sequence[Measurement], reader: Reader) -> Custo
         known = tree.not_null(tree.column(CUSTOMER, party))
         table.select = table.select.select(exp.alias_(known, table.members[party], quoted=True))
     for name in dict.fromkeys(leaf.table for leaf in leaves):
-        _join_leaves(table, name, [leaf for leaf in leaves if leaf.table == name], reader)
-    if any(is_truncated(relation) for relation in relations):
-        _add_selection(table, relations[0].seed)
-    return table
+        alias = "spine" if name == listing else name
+        _join_leaves(table, name, alias, [leaf for leaf in leaves if leaf.table == name], reader)
+    primes = sorted({smallest_prime(max(2, reach(r))) for r in relations if is_truncated(r)})
+    return _with_selection(table, relations[0].seed, primes) if primes else table
+
+
+def _listing(party: str | None, reader: Reader) -> str | None:
+    """The one table that lists a party's members with one row each, which needs no joining then."""
+    tables = reader.members(party) if party else ()
+    return tables[0] if len(tables) == 1 and reader.contract.tables[tables[0]].rows == "one" else None
 
 
 def _members(parties: tuple[str, ...], reader: Reader) -> exp.Select:
@@ -188,39 +229,91 @@ def _join(table: CustomerTable, side: exp.Select, alias: str) -> None:
     table.select = table.select.join(side.subquery(alias), on=on, join_type="left")
 
 
-def _join_leaves(table: CustomerTable, name: str, leaves: list[Leaf], reader: Reader) -> None:
-    one = reader.contract.tables[name].rows == "one"
-    side = one_row(name, leaves, reader) if one else _aggregated(name, leaves, reader)
-    _join(table, side, name)
+def _join_leaves(table: CustomerTable, name: str, alias: str, leaves: list[Leaf], reader: Reader) -> None:
+    if alias == name:
+        one = reader.contract.tables[name].rows == "one"
+        _join(table, one_row(name, leaves, reader) if one else _aggregated(name, leaves, reader), name)
     for leaf in leaves:
         column = f"v{len(table.columns)}"
         table.columns[leaf] = column
         match leaf:
             case Absent():
                 found: Sql = tree.case(
-                    [(tree.is_null(tree.column(CUSTOMER, name)), tree.number(1))], tree.number(0)
+                    [(tree.is_null(tree.column(CUSTOMER, alias)), tree.number(1))], tree.number(0)
                 )
             case CustomerColumn():
-                found = tree.column(f"_{leaf.column}", name)
+                found = tree.column(f"_{leaf.column}", alias)
             case _:
-                found = tree.column(_aggregate_name(leaves, leaf), name)
+                found = tree.column(_aggregate_name(leaves, leaf), alias)
                 if isinstance(leaf, Aggregate) and leaf.how in ("sum", "count", "any"):
                     found = tree.call("coalesce", found, tree.number(0))
         table.select = table.select.select(exp.alias_(found, column, quoted=True))
 
 
 def one_row(name: str, leaves: Sequence[Leaf], reader: Reader) -> exp.Select:
-    """One whole row a customer: the smallest by all declared columns in the contract's order, null first."""
-    declared = list(reader.contract.tables[name].columns)
-    order = [tree.column(f"_{column}") for column in declared]
+    """One whole row a customer: the smallest by all declared columns in the contract's order, null first.
+
+    Where all columns' ranges fit 62 bits together, a row is one whole number and the smallest is a plain minimum.
+    """
+    columns = reader.contract.tables[name].columns
     wanted = sorted({leaf.column for leaf in leaves if isinstance(leaf, CustomerColumn)})
+    rows = reader.rows(name, columns).subquery("row")
+    ranges = [range_of(column) for column in columns.values()]
+    if math.prod(high - low + 2 for low, high in ranges) < MOST:
+        return _smallest_packed(list(columns), ranges, wanted, rows)
+    order = [tree.column(f"_{column}") for column in columns]
     first = tree.binary(exp.EQ, tree.numbered([tree.column(CUSTOMER)], order), exp.Literal.number(1))
-    rows = reader.rows(name, declared).subquery("row")
     return (
         exp.select(tree.column(CUSTOMER), *(tree.column(f"_{column}") for column in wanted))
         .from_(rows)
         .qualify(first)
     )
+
+
+def range_of(column: Column) -> tuple[int, int]:
+    """The lowest and highest whole number that a cleaned column can hold."""
+    match column:
+        case Category():
+            return 0, len(column.keys) - 1
+        case Boolean():
+            return 0, 1
+        case Integer():
+            return int(column.bounds[0]), int(column.bounds[1])
+        case DecimalColumn():
+            return int(column.bounds[0] / column.step), int(column.bounds[1] / column.step)
+        case Date():
+            return FIRST_DAY, LAST_DAY
+        case Timestamp():
+            return FIRST_DAY * DAY, (LAST_DAY + 1) * DAY - 1
+        case _:
+            assert_never(column)
+
+
+def _smallest_packed(
+    columns: Sequence[str], ranges: Sequence[tuple[int, int]], wanted: Sequence[str], rows: exp.Subquery
+) -> exp.Select:
+    """The smallest row as a mixed radix number whose first digit is the first column, null being digit 0."""
+    packed: Sql = tree.number(0)
+    for column, (low, high) in zip(columns, ranges, strict=True):
+        digit = tree.call(
+            "coalesce", tree.binary(exp.Sub, tree.column(f"_{column}"), tree.number(low - 1)), tree.number(0)
+        )
+        packed = tree.binary(exp.Add, tree.binary(exp.Mul, packed, tree.number(high - low + 2)), digit)
+    least = exp.alias_(tree.call("min", packed), "least", quoted=True)
+    smallest = exp.select(tree.column(CUSTOMER), least).from_(rows).group_by(tree.column(CUSTOMER))
+    select = exp.select(tree.column(CUSTOMER)).from_(smallest.subquery("smallest"))
+    below = 1
+    for column, (low, high) in reversed(list(zip(columns, ranges, strict=True))):
+        digit = tree.binary(
+            exp.Mod,
+            tree.binary(exp.IntDiv, tree.column("least"), tree.number(below)),
+            tree.number(high - low + 2),
+        )
+        if column in wanted:
+            number = tree.binary(exp.Add, tree.call("nullif", digit, tree.number(0)), tree.number(low - 1))
+            select = select.select(exp.alias_(number, f"_{column}", quoted=True))
+        below *= high - low + 2
+    return select
 
 
 def _aggregate_name(leaves: Sequence[Leaf], leaf: Leaf) -> str:
@@ -295,12 +388,26 @@ def id_text(customer: Sql) -> Sql:
     return tree.cast(customer, "VARCHAR")
 
 
-def _add_selection(table: CustomerTable, seed: str) -> None:
-    """Two whole numbers under 2^28 from a digest of the seed and the customer: the selection order's a and r."""
-    customer = id_text(tree.column(CUSTOMER, "spine"))
+def _with_selection(table: CustomerTable, seed: str, primes: Sequence[int]) -> CustomerTable:
+    """Adds, for each prime P, the selection order's a (1 to P-1) and r (0 to P-1), from one digest a customer."""
+    customer = id_text(tree.column(CUSTOMER, "known"))
     hashed = tree.call("sha256", tree.joined([tree.text(seed), customer], "|"))
-    for name, start in (("h_a", 1), ("h_r", 8)):
-        digits = tree.call("substr", hashed, exp.Literal.number(start), exp.Literal.number(7))
-        table.select = table.select.select(
-            exp.alias_(tree.cast(tree.call("concat", tree.text("0x"), digits), "BIGINT"), name, quoted=True)
-        )
+    inner = exp.select(exp.Star(), exp.alias_(hashed, "digest", quoted=True)).from_(
+        table.select.subquery("known")
+    )
+    select = exp.select(
+        *(tree.column(name) for name in (CUSTOMER, *table.members.values(), *table.columns.values()))
+    )
+    drawn = {name: _digits(start) for name, start in (("a", 1), ("r", 8))}
+    for prime in primes:
+        a = tree.binary(exp.Add, tree.binary(exp.Mod, drawn["a"], tree.number(prime - 1)), tree.number(1))
+        r = tree.binary(exp.Mod, drawn["r"], tree.number(prime))
+        for name, sql in (("a", a), ("r", r)):
+            select = select.select(exp.alias_(tree.cast(sql, "INTEGER"), f"{name}_{prime}", quoted=True))
+    return replace(table, select=select.from_(inner.subquery("hashed")))
+
+
+def _digits(start: int) -> Sql:
+    """Seven hexadecimal digits of the digest as a whole number under 2^28."""
+    digits = tree.call("substr", tree.column("digest"), exp.Literal.number(start), exp.Literal.number(7))
+    return tree.cast(tree.call("concat", tree.text("0x"), digits), "BIGINT")

@@ -47,7 +47,8 @@ DAY = 86_400
 
 _NUMBER = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?"
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_MOMENT = _DATE + r"[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
+_MOMENT = _DATE + r"[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?"
+_TO_THE_SECOND = len("YYYY-MM-DD HH:MM:SS")
 
 
 @dataclass(frozen=True)
@@ -232,9 +233,10 @@ def _number(
     unit = 10**places
     low, high = (int(bound * unit) for bound in bounds)
     width = int(step * unit)
-    stages = [*scaled, lambda value: tree.cast(tree.clamped(value, _wide(low), _wide(high)), "BIGINT")]
+    kind = "BIGINT" if max(-low, high) < 2**62 else "HUGEINT"
+    stages = [*scaled, lambda value: tree.cast(tree.clamped(value, _wide(low), _wide(high)), kind)]
     if width != 1:
-        stages.append(lambda value: _half_even(value, low // width, width))
+        stages.append(lambda value: tree.cast(_half_even(value, low // width, width), "BIGINT"))
     return (*stages, _default(None if nulls is None else int(nulls / step)))
 
 
@@ -254,15 +256,16 @@ def _mantissa(bounds: tuple[Decimal, Decimal], places: int, place: str) -> Stage
         raise SourceError(
             f"{place}: bounds and decimals together need more than 38 digits: store it with fewer decimals"
         )
-    low, high = (tree.number(int(bound * 10**places)) for bound in bounds)
+    low, high = (tree.cast(tree.text(str(int(bound * 10**places))), "HUGEINT") for bound in bounds)
 
     def mantissa(raw: Sql) -> Sql:
         rough = tree.cast(raw, "DOUBLE")
-        exact = tree.try_cast(raw, f"DECIMAL({before + places},{places})")
+        # Narrow first, so that no value is too large; then wide, because a product of narrow decimals may overflow.
+        exact = tree.cast(tree.try_cast(raw, f"DECIMAL({before + places},{places})"), f"DECIMAL(38,{places})")
         moved = tree.binary(exp.Mul, exact, tree.cast(tree.text(str(10**places)), f"DECIMAL({places + 1},0)"))
         below = tree.binary(exp.LT, rough, tree.cast(tree.text(str(bounds[0] - 1)), "DOUBLE"))
         above = tree.binary(exp.GT, rough, tree.cast(tree.text(str(bounds[1] + 1)), "DOUBLE"))
-        return tree.case([(below, low), (above, high)], tree.cast(moved, "BIGINT"))
+        return tree.case([(below, low), (above, high)], tree.cast(moved, "HUGEINT"))
 
     return mantissa
 
@@ -283,18 +286,16 @@ def _scaled_float(bounds: tuple[Decimal, Decimal], digits: int) -> tuple[int, tu
 
 def _half_even(value: Sql, low_steps: int, width: int) -> Sql:
     """value / width, halves to the even one; value is at least low_steps * width, so the offset is not negative."""
-    offset = tree.binary(exp.Sub, value, tree.number(low_steps * width))
-    quotient = tree.binary(exp.IntDiv, offset, tree.number(width))
-    rest = tree.binary(exp.Mul, tree.binary(exp.Mod, offset, tree.number(width)), tree.number(2))
+    offset = tree.binary(exp.Sub, value, _wide(low_steps * width))
+    quotient = tree.binary(exp.IntDiv, offset, _wide(width))
+    rest = tree.binary(exp.Mul, tree.binary(exp.Mod, offset, _wide(width)), tree.number(2))
     odd = exp.NEQ(
         this=tree.binary(exp.Mod, tree.binary(exp.Add, quotient, tree.number(low_steps % 2)), tree.number(2)),
         expression=tree.number(0),
     )
     up = exp.Or(
-        this=tree.binary(exp.GT, rest, tree.number(width)),
-        expression=exp.Paren(
-            this=exp.And(this=tree.binary(exp.EQ, rest, tree.number(width)), expression=odd)
-        ),
+        this=tree.binary(exp.GT, rest, _wide(width)),
+        expression=exp.Paren(this=exp.And(this=tree.binary(exp.EQ, rest, _wide(width)), expression=odd)),
     )
     rounded = tree.binary(exp.Add, quotient, tree.case([(up, tree.number(1))], tree.number(0)))
     return tree.binary(exp.Add, rounded, tree.number(low_steps))
@@ -322,6 +323,13 @@ def _matching(word: Sql, pattern: str, kind: str) -> Sql:
     return tree.case([(tree.call("regexp_full_match", word, tree.text(pattern)), tree.try_cast(word, kind))])
 
 
+def _text_to_moment(word: Sql) -> Sql:
+    """The fraction is cut off before the cast, which might round it up."""
+    matches = tree.call("regexp_full_match", word, tree.text(_MOMENT))
+    seconds = tree.call("substr", word, exp.Literal.number(1), exp.Literal.number(_TO_THE_SECOND))
+    return tree.case([(matches, tree.try_cast(seconds, "TIMESTAMP"))])
+
+
 def _seconds(zone: str, storage: Storage, place: str) -> tuple[Stage, ...]:
     match storage.kind:
         case "timestamp":
@@ -331,7 +339,7 @@ def _seconds(zone: str, storage: Storage, place: str) -> tuple[Stage, ...]:
         case "date":
             moments = (lambda raw: tree.cast(raw, "TIMESTAMP"),)
         case "text":
-            moments = (_normal, lambda word: _matching(word, _MOMENT, "TIMESTAMP"))
+            moments = (_normal, _text_to_moment)
         case _:
             raise _unreadable(place, "a timestamp", storage)
     million = tree.number(1_000_000)

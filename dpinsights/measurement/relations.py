@@ -9,7 +9,6 @@ customer adds or removes at most l0 of these rows, and changes no other.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from sqlglot import exp
@@ -23,13 +22,15 @@ from dpinsights.measurement.customers import (
     id_text,
     is_truncated,
     needed_parties,
+    reach,
+    smallest_prime,
 )
 from dpinsights.measurement.nodes import Leaf, condition, value
 from dpinsights.measurement.tree import Sql
 from dpinsights.model.expressions import Node, RowColumn, is_about_rows, walk
 from dpinsights.model.plan import Measurement, Relation
 
-CELL, ROWS, GROUP = "cell", "n", "g"
+CELL, ROWS, PLACE = "cell", "n", "p"
 
 
 def contributions(
@@ -81,9 +82,17 @@ def _cell(relation: Relation, codes: Sequence[Sql]) -> Sql:
 
 
 def clamped_value(measurement: Measurement, raw: Sql) -> Sql:
-    """A contribution within the declared bounds."""
+    """A contribution within the declared bounds; no value at all adds 0, never a bound."""
     low, high = (tree.cast(tree.text(str(bound)), "HUGEINT") for bound in (measurement.low, measurement.high))
-    return tree.cast(tree.clamped(raw, low, high), "BIGINT")
+    kept = tree.cast(tree.clamped(raw, low, high), whole(measurement.low, measurement.high))
+    return tree.call("coalesce", kept, tree.number(0))
+
+
+def whole(low: int, high: int) -> str:
+    """The narrowest type that holds a range: what a window or a join has to carry decides its speed."""
+    if -(2**15) <= low and high < 2**15:
+        return "SMALLINT"
+    return "INTEGER" if -(2**31) <= low and high < 2**31 else "BIGINT"
 
 
 def _named(made: Sequence[Sql], prefix: str) -> list[Sql]:
@@ -135,26 +144,16 @@ class _Rows:
                 None if present is None else tree.not_null(value(present, self.leaf)),
             ]
         )
-        self.needs_customer = any(
-            isinstance(leaf, Leaf) and not isinstance(leaf, RowColumn) for leaf in leaves
-        )
 
     def leaf(self, leaf: Leaf) -> Sql:
         return tree.column(f"_{leaf.column}", "row") if isinstance(leaf, RowColumn) else self.table.leaf(leaf)
 
     def select(self, relation: Relation, reader: Reader, extra: Sequence[str] = ()) -> exp.Select:
-        """FROM the cleaned rows of eligible customers, WHERE they count."""
+        """FROM the cleaned rows JOIN their customers, WHERE both count; customers are unique, so nothing fans out."""
         rows = reader.rows(self.name, self.used | set(extra)).subquery("row")
-        eligible = _eligible(relation, self.table, reader)
         select = exp.select(tree.column(CUSTOMER, "row")).from_(rows)
-        if self.needs_customer:
-            select = _where(select.join(tree.table(CUSTOMERS), on=_same_customer("row")), eligible)
-        else:
-            known = _where(
-                exp.select(tree.column(CUSTOMER, CUSTOMERS)).from_(tree.table(CUSTOMERS)), eligible
-            )
-            select = select.where(exp.In(this=tree.column(CUSTOMER, "row"), query=known.subquery()))
-        return _where(select, self.where)
+        select = select.join(tree.table(CUSTOMERS), on=_same_customer("row"))
+        return _where(_where(select, _eligible(relation, self.table, reader)), self.where)
 
 
 def _same_customer(alias: str) -> Sql:
@@ -164,50 +163,57 @@ def _same_customer(alias: str) -> Sql:
 def _per_customer(
     relation: Relation, values: Sequence[Measurement], table: CustomerTable, reader: Reader
 ) -> exp.Select:
-    """Rows to (customer, group) sums, at most k groups a customer by the selection order, clamped after summing."""
+    """Rows to (customer, group) sums, clamped after summing; at most k groups a customer by the selection order.
+
+    A customer's group is named by its position in that customer's order, which for one customer is one to one.
+    """
     rows = _Rows(relation, values, table, reader)
-    group = _radix([(code, g.size) for code, g in zip(rows.codes, rows.row_groups, strict=True)])
-    sums = [tree.call("sum", value(_value(m), rows.leaf)) for m in rows.row_values]
-    inner = rows.select(relation, reader).select(exp.alias_(group, GROUP, quoted=True), *_named(sums, "s"))
-    grouped = inner.group_by(tree.column(CUSTOMER, "row"), group)
-    kept = tree.column(GROUP, "kept")
-    select = exp.select(
-        tree.column(CUSTOMER, "kept"),
-        exp.alias_(_cell(relation, _all_codes(relation, rows, kept)), CELL, quoted=True),
-        exp.alias_(tree.number(1), ROWS, quoted=True),
-        *_named(_values(values, rows, [tree.column(f"s{i}", "kept") for i in range(len(sums))]), "v"),
+    place = position(
+        relation, _radix([(c, g.size) for c, g in zip(rows.codes, rows.row_groups, strict=True)])
     )
-    select = select.from_(grouped.subquery("kept")).join(tree.table(CUSTOMERS), on=_same_customer("kept"))
-    return bound_groups(select, relation, rows.row_groups and math.prod(g.size for g in rows.row_groups))
+    row_codes = iter(rows.codes)
+    codes = [
+        next(row_codes) if is_about_rows(group.code) else value(group.code, table.leaf)
+        for group in relation.groups
+    ]
+    cell = tree.call("any_value", tree.cast(_cell(relation, codes), "INTEGER"))
+    grouped = (
+        rows.select(relation, reader)
+        .select(exp.alias_(place, PLACE, quoted=True), exp.alias_(cell, CELL, quoted=True))
+        .select(*_named([clamped_value(m, _over_rows(m, rows)) for m in values], "v"))
+        .group_by(tree.column(CUSTOMER, "row"), place)
+    )
+    select = exp.select(
+        tree.column(CUSTOMER, "grouped"),
+        tree.column(CELL, "grouped"),
+        exp.alias_(tree.number(1), ROWS, quoted=True),
+        *(tree.column(f"v{place}", "grouped") for place in range(len(values))),
+    ).from_(grouped.subquery("grouped"))
+    return bound_groups(select, relation)
 
 
-def bound_groups(select: exp.Select, relation: Relation, reach: object) -> exp.Select:
-    """Keeps a customer's k groups with the lowest positions p = (g * a + r) mod P."""
+def _over_rows(measurement: Measurement, rows: _Rows) -> Sql:
+    """A row-level value summed over the rows of (customer, group), a customer's own value as it is."""
+    raw = value(_value(measurement), rows.leaf)
+    return tree.call("sum" if is_about_rows(_value(measurement)) else "any_value", raw)
+
+
+def position(relation: Relation, group: Sql) -> Sql:
+    """A group's place in its customer's order, p = (g * a + r) mod P; the group itself where none is left out."""
+    if not is_truncated(relation):
+        return tree.cast(group, "INTEGER")
+    prime = smallest_prime(max(2, reach(relation)))
+    a, r = (tree.column(f"{name}_{prime}", CUSTOMERS) for name in ("a", "r"))
+    scattered = tree.binary(exp.Add, tree.binary(exp.Mul, group, a), r)
+    return tree.cast(tree.binary(exp.Mod, scattered, tree.number(prime)), "INTEGER")
+
+
+def bound_groups(select: exp.Select, relation: Relation) -> exp.Select:
+    """Keeps a customer's k groups with the lowest positions."""
     if not is_truncated(relation):
         return select
-    prime = smallest_prime(max(2, int(reach)))  # type: ignore[call-overload]
-    a = tree.binary(
-        exp.Add, tree.binary(exp.Mod, tree.column("h_a", CUSTOMERS), tree.number(prime - 1)), tree.number(1)
-    )
-    r = tree.binary(exp.Mod, tree.column("h_r", CUSTOMERS), tree.number(prime))
-    scattered = tree.binary(exp.Add, tree.binary(exp.Mul, tree.column(GROUP, "kept"), a), r)
-    position = tree.binary(exp.Mod, scattered, tree.number(prime))
-    place = tree.numbered([tree.column(CUSTOMER, "kept")], [position])
-    return select.qualify(tree.binary(exp.LTE, place, tree.number(relation.groups_per_customer)))
-
-
-def _all_codes(relation: Relation, rows: _Rows, group: Sql) -> list[Sql]:
-    """Each group's code in order: a customer's from its table, a row's as a digit of the row-level number."""
-    below = math.prod(g.size for g in rows.row_groups)
-    codes: list[Sql] = []
-    for g in relation.groups:
-        if not is_about_rows(g.code):
-            codes.append(value(g.code, rows.table.leaf))
-            continue
-        below //= g.size
-        digit = group if below == 1 else tree.binary(exp.IntDiv, group, tree.number(below))
-        codes.append(tree.binary(exp.Mod, digit, tree.number(g.size)))
-    return codes
+    number = tree.numbered([tree.column(CUSTOMER, "grouped")], [tree.column(PLACE, "grouped")])
+    return select.qualify(tree.binary(exp.LTE, number, tree.number(relation.groups_per_customer)))
 
 
 def _values(values: Sequence[Measurement], rows: _Rows, sums: Sequence[Sql]) -> list[Sql]:
@@ -260,15 +266,3 @@ def _per_row(
         .join(tree.table(CUSTOMERS), on=_same_customer("kept"))
         .group_by(tree.column(CUSTOMER, "kept"), cell)
     )
-
-
-def smallest_prime(at_least: int) -> int:
-    """The smallest prime that is at least a number.
-
-    >>> [smallest_prime(n) for n in (2, 4, 20, 31)]
-    [2, 5, 23, 31]
-    """
-    candidate = max(2, at_least)
-    while any(candidate % divisor == 0 for divisor in range(2, math.isqrt(candidate) + 1)):
-        candidate += 1
-    return candidate
