@@ -45,6 +45,8 @@ def contributions(
         return _of_customers(relation, values, table, reader)
     if relation.rows_per_customer is not None:
         return _per_row(relation, values, table, reader)
+    if not values and fits_a_mask(relation):
+        return _masked(relation, table, reader)
     return _per_customer(relation, values, table, reader)
 
 
@@ -214,6 +216,74 @@ def bound_groups(select: exp.Select, relation: Relation) -> exp.Select:
         return select
     number = tree.numbered([tree.column(CUSTOMER, "grouped")], [tree.column(PLACE, "grouped")])
     return select.qualify(tree.binary(exp.LTE, number, tree.number(relation.groups_per_customer)))
+
+
+MASK_BITS, MASK_STEPS = 61, 16
+
+
+def fits_a_mask(relation: Relation) -> bool:
+    """Whether a customer's groups fit the bits of one whole number: decided by definitions alone."""
+    if not is_truncated(relation):
+        return False
+    prime = smallest_prime(max(2, reach(relation)))
+    return prime <= MASK_BITS and (relation.groups_per_customer or 0) <= MASK_STEPS
+
+
+def _masked(relation: Relation, table: CustomerTable, reader: Reader) -> exp.Select:
+    """`_per_customer` for counts: a customer's groups as the bits of one number, its k lowest kept.
+
+    Bit p stands for the group at position p, so that the lowest bits are the groups that the selection order keeps.
+    """
+    rows = _Rows(relation, (), table, reader)
+    place = position(
+        relation, _radix([(c, g.size) for c, g in zip(rows.codes, rows.row_groups, strict=True)])
+    )
+    bits = tree.call("bit_or", exp.BitwiseLeftShift(this=tree.number(1), expression=place))
+    masks = rows.select(relation, reader).select(exp.alias_(bits, "mask", quoted=True))
+    customer, mask, rest = tree.column(CUSTOMER), tree.column("mask"), tree.column("rest")
+    left = exp.select(customer, mask, exp.alias_(mask, "rest", quoted=True)).from_(
+        masks.group_by(tree.column(CUSTOMER, "row")).subquery("masks")
+    )
+    for _ in range(relation.groups_per_customer or 0):
+        without_lowest = tree.binary(exp.BitwiseAnd, rest, tree.binary(exp.Sub, rest, tree.number(1)))
+        left = exp.select(customer, mask, exp.alias_(without_lowest, "rest", quoted=True)).from_(
+            left.subquery("left")
+        )
+    kept = exp.select(customer, exp.alias_(tree.call("xor", mask, rest), "bits", quoted=True)).from_(
+        left.subquery("left")
+    )
+    group = tree.column("g", "every")
+    counted = exp.Literal.number(reach(relation))
+    every = exp.select(exp.alias_(tree.call("unnest", tree.call("range", counted)), "g", quoted=True))
+    shifted = exp.BitwiseRightShift(this=tree.column("bits", "kept"), expression=position(relation, group))
+    is_kept = tree.binary(
+        exp.EQ, tree.binary(exp.BitwiseAnd, exp.Paren(this=shifted), tree.number(1)), tree.number(1)
+    )
+    return (
+        exp.select(
+            tree.column(CUSTOMER, "kept"),
+            exp.alias_(_cell(relation, _all_codes(relation, rows, group)), CELL, quoted=True),
+            exp.alias_(tree.number(1), ROWS, quoted=True),
+        )
+        .from_(kept.subquery("kept"))
+        .join(tree.table(CUSTOMERS), on=_same_customer("kept"))
+        .join(every.subquery("every"), join_type="cross")
+        .where(is_kept)
+    )
+
+
+def _all_codes(relation: Relation, rows: _Rows, group: Sql) -> list[Sql]:
+    """Each group's code in order: a customer's from its table, a row's as a digit of the row-level number."""
+    below = reach(relation)
+    codes: list[Sql] = []
+    for g in relation.groups:
+        if not is_about_rows(g.code):
+            codes.append(value(g.code, rows.table.leaf))
+            continue
+        below //= g.size
+        digit = group if below == 1 else tree.binary(exp.IntDiv, group, tree.number(below))
+        codes.append(tree.binary(exp.Mod, digit, tree.number(g.size)))
+    return codes
 
 
 def _values(values: Sequence[Measurement], rows: _Rows, sums: Sequence[Sql]) -> list[Sql]:
