@@ -164,7 +164,9 @@ def _exactly(
     before = len(str(int(max(abs(bounds[0]), abs(bounds[1])))))
     places = max(after, min(after + 6, 15 - before))
     number = min(max(number, float(bounds[0])), float(bounds[1]))
-    return Fraction(round(number * float(10**places)), 10**places)  # GAP: the nearest integer, ties to even
+    scaled = abs(number * float(10**places))
+    nearest = math.floor(scaled) + (scaled - math.floor(scaled) >= 0.5)  # halves away from 0
+    return Fraction(nearest if number >= 0 else -nearest, 10**places)
 
 
 def _day(value: object, storage: Storage) -> int | None:

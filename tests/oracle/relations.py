@@ -323,7 +323,10 @@ class Builder:
             return Absent(rng.choice(self.ones))
         if kind == "any" and table is None and depth < 2:
             name = rng.choice(self.many)
-            return Aggregate("any", name, None, conjunction(self.within(name), self.condition(name, 2)))
+            inside, self.in_aggregate = self.in_aggregate, True
+            own = self.condition(name, 2)
+            self.in_aggregate = inside
+            return Aggregate("any", name, None, conjunction(self.within(name), own))
         if kind == "boolean" and (truth := self.leaf("boolean", table)):
             return truth.node if rng.random() < 0.6 else Coalesce((truth.node, Constant(rng.choice([0, 1]))))
         if kind == "category" and (code := self.leaf("category", table)):

@@ -1,0 +1,1 @@
+"""What the promises rest on: SQL equals the oracle, neighbours stay within bounds, and seeded bugs are caught."""
