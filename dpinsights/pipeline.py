@@ -43,7 +43,8 @@ EXPLORATION = "exploration"
 NO_ACCOUNT_MAP = "none"
 """The map version of a snapshot whose two parties already share customer ids."""
 
-LEASE = timedelta(minutes=30)
+LEASE = timedelta(minutes=10)
+"""How long a run that died without a word keeps others from going on with it; fences keep a slower one harmless."""
 STAGES = ("define", "plan", "charge", "aggregate", "privatize", "estimate", "report")
 
 Stage = Callable[[str], None]
@@ -146,6 +147,9 @@ def measure(planned: Plan, contract: Contract, data: Data, ledger: Ledger, stage
         except BoundsViolated:
             ledger.freeze(planned.account, "bounds-violated")
             ledger.abandon(run, "bounds-violated")
+            raise
+        except BaseException:
+            ledger.let_go(run)
             raise
         stage("privatize")
         run = ledger.begin_drawing(run)

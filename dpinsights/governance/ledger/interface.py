@@ -185,6 +185,10 @@ class Ledger(Protocol):
         """From measured to released."""
         ...
 
+    def let_go(self, run: Run) -> None:
+        """Ends the lease of a run that is charged and not drawn, so that the next process may go on with it at once."""
+        ...
+
     def abandon(self, run: Run, why_code: str) -> Run:
         """Ends an unfinished run; what it was charged stays charged."""
         ...

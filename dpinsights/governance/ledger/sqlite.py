@@ -291,6 +291,13 @@ class SqliteLedger:
             now = self._now()
             return self._move(self._held(run, State.ABANDONED), State.ABANDONED, now, why=why_code)
 
+    def let_go(self, run: Run) -> None:
+        """Ends the lease."""
+        with self._connection.writing():
+            row = self._runs.run(run.id)
+            if row.fence == run.fence and row.state is State.CHARGED:
+                self._runs.end_lease(row, self._now())
+
     def vectors(self, run: Run) -> Mapping[str, tuple[NoisyVector, ...]]:
         """What to estimate from."""
         with self._connection.reading():

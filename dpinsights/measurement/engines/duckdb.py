@@ -82,7 +82,7 @@ class DuckDb:
         for place, (name, source) in enumerate(sources.tables.items()):
             try:
                 self._declare(name, source, folder, frames or {}, files, attached, f"s{place}")
-            except (duckdb.Error, OSError):
+            except (duckdb.Error, OSError, UnicodeDecodeError):
                 raise SourceError(
                     f"{name}: its source can't be read as what sources.yaml says it is"
                 ) from None
