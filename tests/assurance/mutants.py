@@ -21,14 +21,15 @@ import numpy as np
 from sqlglot import exp
 
 from dpinsights import pipeline
-from dpinsights.governance import accountant
-from dpinsights.governance.accountant import NOTHING, Decision, Loss
+from dpinsights.definitions.loading import load_sources
+from dpinsights.governance.accountant import NOTHING, Decision
 from dpinsights.governance.ledger import sqlite
-from dpinsights.governance.states import Course
+from dpinsights.governance.states import Course, course
 from dpinsights.measurement import aggregation, customers, privatizing, relations, tree
 from dpinsights.measurement.aggregation import BoundsViolated
 from dpinsights.measurement.engines import duckdb
 from dpinsights.measurement.exact import ExactVector
+from dpinsights.measurement.reading import customer_id
 from dpinsights.mechanisms.noise import GaussianNoise
 from dpinsights.model.canonical import digest
 from dpinsights.model.names import FrozenMap
@@ -101,7 +102,6 @@ def _charged_once() -> Patched:
             lambda self: max((getattr(i, of) for i in self.items), key=lambda x: x.rho, default=NOTHING)
         )
 
-    assert isinstance(NOTHING, Loss) and accountant.Decision is Decision
     with patched((Decision, "account", most("account")), (Decision, "lifetime", most("lifetime"))):
         yield
 
@@ -303,7 +303,7 @@ def _lower_bound() -> Patched:
 
 @mutant("null ids grouped", checks.oracle_equality)
 def _null_ids() -> Patched:
-    original = customers.customer_id
+    original = customer_id
 
     def named(*arguments: Any, **options: Any) -> Any:
         return tree.call("coalesce", original(*arguments, **options), tree.text("nobody"))
@@ -353,7 +353,7 @@ def _raw_check() -> Patched:
 
 @mutant("snapshot named by content", checks.snapshot_names)
 def _by_content() -> Patched:
-    original = pipeline.load_sources
+    original = load_sources
 
     def named(path: Path, contract: Any = None) -> Any:
         content = b"".join(file.read_bytes() for file in sorted(path.parent.glob("*.csv")))
@@ -368,7 +368,7 @@ def _by_content() -> Patched:
 
 @mutant("a free retry from drawing", checks.retries)
 def _free_retry() -> Patched:
-    original = sqlite.course
+    original = course
 
     def free(state: State, **given: bool) -> Course:
         return Course.RESUME if state is State.DRAWING else original(state, **given)
