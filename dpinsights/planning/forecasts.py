@@ -1,8 +1,9 @@
 """The margins to expect before anything is drawn.
 
 Counts and sums have exact margins: they depend on the noise alone. A mean's margin depends on the size of its group,
-which is data, so it is forecast from public figures: the query's own, else the contract's population spread evenly
-over the cells, else it is shown for groups of 1,000, 10,000 and 100,000 customers.
+which is data, so it is forecast from figures: those already released on the snapshot, if the caller knows any, else public ones:
+the query's own, else the contract's population spread evenly over the cells; else it is shown for groups of 1,000,
+10,000 and 100,000 customers.
 """
 
 from __future__ import annotations
@@ -33,14 +34,19 @@ def scale_for_margin(measurement: Measurement, margin: Decimal) -> float:
     return scale_for_half_width(float(steps), MISS)
 
 
-def forecasts(need: Needed, scales: Mapping[str, float], planning: Planning) -> tuple[Forecast, ...]:
-    """The expected half-widths of a query's intervals, in its unit."""
+def forecasts(
+    need: Needed, scales: Mapping[str, float], planning: Planning, released: Mapping[str, int]
+) -> tuple[Forecast, ...]:
+    """The expected half-widths of a query's intervals, in its unit.
+
+    `released` has typical group sizes by the key of the count that was released.
+    """
     step = need.numerator.step
     scale = scales[need.numerator.key]
     if need.denominator is None:
         return (Forecast(half_width(scale, MISS) * step),)
     noise = math.hypot(scale, _likely(need.query) * scales[need.denominator.key])
-    size = group_size(need.query, planning)
+    size = released.get(need.denominator.key) or group_size(need.query, planning)
     return tuple(
         Forecast(_significant(Decimal(-float(ndtri(MISS / 2)) * noise / n) * step), n)
         for n in ((size,) if size else SIZES)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from dpinsights.mechanisms.loss import rho_units_of
 from dpinsights.mechanisms.noise import GaussianNoise, scale_for
@@ -16,6 +17,8 @@ from dpinsights.planning.allocation import allocate
 from dpinsights.planning.forecasts import forecasts
 from dpinsights.planning.measurements import Needed, needed, prove_no_overflow, selection_seed
 
+NOTHING_RELEASED: Mapping[str, int] = MappingProxyType({})
+
 
 def make_plan(
     report: Report,
@@ -23,6 +26,7 @@ def make_plan(
     contract: Contract,
     policy: Policy,
     digests: tuple[str, str],
+    released: Mapping[str, int] = NOTHING_RELEASED,
 ) -> Plan:
     """The plan of a report whose queries are resolved.
 
@@ -30,6 +34,8 @@ def make_plan(
         report, contract, policy: the definitions.
         queries: the report's queries, in its order.
         digests: the measurement digest and the reader digest.
+        released: typical group sizes by the key of a count that was released on the snapshot; they change what is
+            forecast, never what is drawn or charged.
 
     Raises:
         PlanError: if what is asked does not fit the report's budget, or can't be forecast from public figures.
@@ -57,7 +63,7 @@ def make_plan(
         conversion_delta=delta,
         discovery_delta=policy.delta.discovery,
         draws=draws,
-        queries=tuple(_planned(need, scales, contract) for need in needs),
+        queries=tuple(_planned(need, scales, contract, released) for need in needs),
     )
 
 
@@ -80,7 +86,9 @@ def _draws(
     return tuple(draws)
 
 
-def _planned(need: Needed, scales: dict[str, float], contract: Contract) -> PlannedQuery:
+def _planned(
+    need: Needed, scales: dict[str, float], contract: Contract, released: Mapping[str, int]
+) -> PlannedQuery:
     query, written = need.query, need.query.query
     relation = need.numerator.relation
     return PlannedQuery(
@@ -102,7 +110,7 @@ def _planned(need: Needed, scales: dict[str, float], contract: Contract) -> Plan
         where=written.where,
         rows_where=written.rows_where,
         margin=written.margin,
-        forecasts=forecasts(need, scales, contract.planning),
+        forecasts=forecasts(need, scales, contract.planning, released),
         title=written.title,
         note=written.note,
     )

@@ -19,7 +19,7 @@ CHECKED = workload.contract(1_000_000)
 TIER = ["bank.customers.wealth_tier"]
 
 
-def plan(queries: dict[str, dict[str, Any]], epsilon: str = "1") -> Plan:
+def plan(queries: dict[str, dict[str, Any]], epsilon: str = "1", released: dict[str, int] | None = None) -> Plan:
     report = Report.model_validate(
         {
             "report": "r",
@@ -33,7 +33,8 @@ def plan(queries: dict[str, dict[str, Any]], epsilon: str = "1") -> Plan:
         }
     )
     resolved = check_report(report, CHECKED)
-    return make_plan(report, resolved, CHECKED.contract, workload.policy(), report_digests(report, CHECKED, resolved))
+    digests = report_digests(report, CHECKED, resolved)
+    return make_plan(report, resolved, CHECKED.contract, workload.policy(), digests, released or {})
 
 
 def test_the_core_queries_share_two_measurements() -> None:
@@ -102,3 +103,10 @@ def test_a_margin_of_a_mean_needs_a_public_group_size() -> None:
 def test_means_over_groups_of_unknown_size_are_forecast_at_three_sizes() -> None:
     made = plan({"a": workload.QUERIES["mean"]})
     assert [f.customers for f in made.queries[0].forecasts] == [1_000, 10_000, 100_000]
+
+
+def test_a_released_count_sharpens_the_forecast_and_changes_nothing_else() -> None:
+    before = plan({"a": workload.QUERIES["mean"]})
+    after = plan({"a": workload.QUERIES["mean"]}, released={before.queries[0].denominator or "": 5_000})
+    assert [f.customers for f in after.queries[0].forecasts] == [5_000]
+    assert (after.draws, after.measurement_digest) == (before.draws, before.measurement_digest)

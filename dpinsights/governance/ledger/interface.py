@@ -197,6 +197,10 @@ class Ledger(Protocol):
         """For each measurement of the run's plan, the vectors to combine, as decided when it was charged."""
         ...
 
+    def seen_by(self, account: str, snapshot: str) -> Mapping[str, tuple[NoisyVector, ...]]:
+        """All that an account has been shown of a snapshot, by measurement; forecasts are made from it."""
+        ...
+
     def spent_by(self, run: Run) -> Spent:
         """What the run's statement says."""
         ...

@@ -153,10 +153,18 @@ class Runs:
 
     def used(self, row: RunRow) -> dict[str, tuple[NoisyVector, ...]]:
         """The vectors of a run, by key, in the order in which they were drawn."""
+        return self._vectors("JOIN uses u ON v.run = u.drawn_by AND v.key = u.key WHERE u.run = ?", row.run)
+
+    def seen_by(self, account: str, snapshot: str) -> dict[str, tuple[NoisyVector, ...]]:
+        """All vectors of a snapshot that an account has seen, by key."""
+        return self._vectors(
+            "JOIN seen s ON s.run = v.run AND s.key = v.key WHERE s.account = ? AND v.snapshot = ?", account, snapshot
+        )
+
+    def _vectors(self, which: str, *given: str) -> dict[str, tuple[NoisyVector, ...]]:
         rows = self._rows(
-            "SELECT v.key, v.snapshot, v.scale, v.rho, v.noisy, v.digest FROM uses u "
-            "JOIN vectors v ON v.run = u.drawn_by AND v.key = u.key WHERE u.run = ? ORDER BY u.key, v.rowid",
-            row.run,
+            f"SELECT v.key, v.snapshot, v.scale, v.rho, v.noisy, v.digest FROM vectors v {which} ORDER BY v.key, v.rowid",
+            *given,
         )
         found: dict[str, tuple[NoisyVector, ...]] = {}
         for key, snapshot, scale, rho, noisy, digest in rows:

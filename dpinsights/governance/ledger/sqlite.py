@@ -308,6 +308,11 @@ class SqliteLedger:
                 )
             return self._runs.used(row)
 
+    def seen_by(self, account: str, snapshot: str) -> Mapping[str, tuple[NoisyVector, ...]]:
+        """What the account has seen."""
+        with self._connection.reading():
+            return self._runs.seen_by(account, snapshot)
+
     def spent_by(self, run: Run) -> Spent:
         """What the statement says."""
         with self._connection.reading():
