@@ -230,12 +230,11 @@ def run(
     live: Path,
     tape: Tape,
     *,
-    commands: Sequence[Sequence[str]] = (),
     change: Callable[[Path], None] = lambda _: None,
 ) -> Artefacts:
     """The command line over a database in a new folder `live` (the same name for all databases), which is removed.
 
-    After the run itself come a rerun, `budget`, `snapshots`, and `commands`. The clock and the holder of leases are
+    After the run itself come `budget` and `snapshots`. The clock and the holder of leases are
     injected; everything else is what a user would get.
     """
     shutil.rmtree(live, ignore_errors=True)
@@ -250,7 +249,7 @@ def run(
         report = str(line.folder / f"{line.report}.yaml")
         where = ["--state", str(state.folder)]
         first = ["run", report, "--sources", str(sources), *where]
-        asked = [first, first, ["budget", *where], ["snapshots", *where], *commands]
+        asked = [first, ["budget", *where], ["snapshots", *where]]
         texts = tuple((f"{command[0]} {at}", *command_line(command)) for at, command in enumerate(asked))
     kept = artefacts(state, texts)
     shutil.rmtree(live)
