@@ -279,8 +279,9 @@ def csv_lines(name: str, source: Csv, paths: list[str]) -> tuple[Sql, dict[str, 
 
 
 def _first_line(path: str) -> str:
-    with open(path, encoding="utf-8-sig", newline="\n") as file:
-        return file.readline().rstrip("\r\n")
+    # Bytes, so that no row after the first line is decoded: one that is not UTF-8 must not decide what happens.
+    with open(path, "rb") as file:
+        return file.readline().decode("utf-8-sig").rstrip("\r\n")
 
 
 def split_line(line: str, source: Csv) -> list[str]:
