@@ -280,7 +280,8 @@ def range_of(column: Column) -> tuple[int, int]:
         case Integer():
             return int(column.bounds[0]), int(column.bounds[1])
         case DecimalColumn():
-            return int(column.bounds[0] / column.step), int(column.bounds[1] / column.step)
+            # Half-even, as reading rounds: a bound may lie between two steps.
+            return round(column.bounds[0] / column.step), round(column.bounds[1] / column.step)
         case Date():
             return FIRST_DAY, LAST_DAY
         case Timestamp():

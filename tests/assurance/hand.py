@@ -22,8 +22,8 @@ from tests.oracle.test_oracle import (
 )
 
 __all__ = [
-    "AMOUNT", "BALANCE", "KIND", "KINDS", "TIER", "WORST", "Group", "by_tier", "case", "crowd", "database",
-    "order", "profile", "related", "swing", "worst_orders",
+    "AMOUNT", "BALANCE", "KIND", "KINDS", "TIER", "WORST", "Group", "by_tier", "case", "contract", "crowd",
+    "database", "order", "profile", "related", "swing", "worst_orders",
 ]  # fmt: skip
 
 WORST = "999"

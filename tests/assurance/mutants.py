@@ -181,6 +181,23 @@ def _random_truncation() -> Patched:
         yield
 
 
+@mutant("no L0 truncation of counts: a mask one bit too long", checks.oracle_equality_of_counts)
+def _long_mask() -> Patched:
+    original = relations._masked
+
+    def longer(relation: Any, *rest: Any) -> exp.Select:
+        return original(replace(relation, groups_per_customer=relation.groups_per_customer + 1), *rest)
+
+    with patched((relations, "_masked", longer)):
+        yield
+
+
+@mutant("the selection order is that of codes, the same for all", checks.oracle_equality_of_counts)
+def _order_of_codes() -> Patched:
+    with patched((relations, "position", lambda relation, group: tree.cast(group, "INTEGER"))):
+        yield
+
+
 @mutant("no clamp", checks.oracle_equality)
 def _no_clamp() -> Patched:
     with patched((relations, "clamped_value", lambda m, raw: tree.call("coalesce", raw, tree.number(0)))):

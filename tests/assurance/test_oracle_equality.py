@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import pytest
 
 from dpinsights.errors import SourceError
-from tests.assurance.engine import Format, by_engine, by_oracle, random_case
+from dpinsights.model.expressions import (
+    Arithmetic,
+    Coalesce,
+    Constant,
+    CustomerColumn,
+    Cut,
+    DatePart,
+    RowColumn,
+)
+from dpinsights.model.plan import Group, Measurement
+from tests.assurance import hand
+from tests.assurance.engine import Case, Format, by_engine, by_oracle, contributed, opened, random_case
+from tests.oracle import files, oracle
+from tests.oracle.databases import Database
+from tests.oracle.schemas import Schema
 
 MERGED = 14
 REFUSED = 13
@@ -50,6 +65,57 @@ def test_parquet(seed: int, tmp_path: Path) -> None:
 def test_csv(seed: int, tmp_path: Path) -> None:
     """One database as text."""
     assert_equal(seed, [seed], tmp_path, "csv")
+
+
+AT = RowColumn("shop.orders", "at")
+DAY_OF_MONTH = Group(Arithmetic("-", DatePart("day", AT, True), Constant(1)), 31)
+TENS = Group(Cut(hand.AMOUNT, tuple(range(0, 900, 100))), 10)
+"""6 x 10 groups: the largest prime that a mask's bits hold is 61."""
+
+
+def test_every_reach_and_every_limit(tmp_path: Path) -> None:
+    """Counts and sums with few groups and many, one kept or nearly all: bit masks and sorted groups alike."""
+    profiles, orders = hand.crowd()
+    orders = [
+        *orders,
+        *(hand.order("999", k, f"{day % 10}.5", day) for k in "abcdez" for day in range(1, 29)),
+    ]
+    db = hand.database(profiles, orders)
+    data = oracle.clean(db.contract, db.tables, db.stored)
+    tier = Group(Coalesce((hand.TIER, Constant(2))), 3)
+    reaches = [
+        (hand.KINDS,),
+        (hand.KINDS, tier),
+        (hand.KINDS, TENS),
+        (tier, TENS, hand.KINDS),
+        (TENS, DAY_OF_MONTH),
+    ]
+    with opened(files.write(db, tmp_path, "parquet"), tmp_path) as reader:
+        for groups, k in product(reaches, (1, 5, 17)):
+            relation = hand.related(groups=groups, groups_per_customer=k)
+            count, total = Measurement(relation, None, 0, 1), Measurement(relation, hand.AMOUNT, -9, 700)
+            for values in ((count,), (count, total)):
+                expected = oracle.relation(db.contract, data, relation, values, None)
+                assert contributed(reader, relation, values) == expected, (len(groups), k)
+
+
+@pytest.mark.parametrize("bounds", [["0", "150"], ["-250", "50"], ["-150", "-50"], ["0", "0"]])
+def test_one_row_of_bounds_between_steps(bounds: list[str], tmp_path: Path) -> None:
+    """A bound of one and a half steps rounds to two, in the smallest row too."""
+    columns = {
+        name: {"type": "decimal", "unit": "CNY", "step": "100", "bounds": bounds, "nulls": nulls}
+        for name, nulls in (("x", None), ("y", bounds[0] if bounds[0].endswith("00") else None))
+    }
+    table = {"bank.t": {"customer": "id", "rows": "one", "columns": columns}}
+    stored = {"bank.t": {"id": "text", "x": "text", "y": "text"}}
+    amounts = ["-999", "-150", "-50", "-49", "0", "50", "51", "149", "150", "999", None]
+    rows = [{"id": f"{a}{b}{c}", "x": v, "y": w} for a, x in enumerate(amounts) for b, y in enumerate(amounts)
+            for c in (0, 1) for v, w in ((x, y), (y, x))[: c + 1]]  # fmt: skip
+    schema = Schema(hand.contract(table), stored)
+    relation = hand.related(rows=None, groups=(), population="bank")
+    values = tuple(Measurement(relation, CustomerColumn("bank.t", name), -9, 9) for name in columns)
+    case = Case(Database(schema, {"bank.t": rows}, "00"), relation, values)
+    assert by_engine(case, tmp_path) == by_oracle(case)
 
 
 @pytest.mark.slow
