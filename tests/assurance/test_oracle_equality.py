@@ -24,7 +24,7 @@ from tests.oracle import files, oracle
 from tests.oracle.databases import Database
 from tests.oracle.schemas import Schema
 
-MERGED = 14
+MERGED = 20
 REFUSED = 13
 """The seed of a schema that is refused: its bounds and decimals together need more than 38 digits."""
 
@@ -43,15 +43,15 @@ def test_a_schema_is_refused(tmp_path: Path) -> None:
         assert_equal(REFUSED, [1], tmp_path, "parquet")
 
 
-@pytest.mark.parametrize("seed", [*range(REFUSED), REFUSED + 1])
+@pytest.mark.parametrize("seed", range(10))
 def test_merged_parquet(seed: int, tmp_path: Path) -> None:
-    """Fourteen databases in one scan."""
+    """Twenty databases in one scan."""
     assert_equal(seed, [100 * seed + n for n in range(MERGED)], tmp_path, "parquet")
 
 
-@pytest.mark.parametrize("seed", range(20, 26))
+@pytest.mark.parametrize("seed", range(20, 24))
 def test_merged_csv(seed: int, tmp_path: Path) -> None:
-    """Fourteen databases as text."""
+    """Twenty databases as text."""
     assert_equal(seed, [100 * seed + n for n in range(MERGED)], tmp_path, "csv")
 
 
@@ -109,7 +109,7 @@ def test_one_row_of_bounds_between_steps(bounds: list[str], tmp_path: Path) -> N
     table = {"bank.t": {"customer": "id", "rows": "one", "columns": columns}}
     stored = {"bank.t": {"id": "text", "x": "text", "y": "text"}}
     amounts = ["-999", "-150", "-50", "-49", "0", "50", "51", "149", "150", "999", None]
-    rows = [{"id": f"{a}{b}{c}", "x": v, "y": w} for a, x in enumerate(amounts) for b, y in enumerate(amounts)
+    rows: list[hand.Row] = [{"id": f"{a}{b}{c}", "x": v, "y": w} for a, x in enumerate(amounts) for b, y in enumerate(amounts)
             for c in (0, 1) for v, w in ((x, y), (y, x))[: c + 1]]  # fmt: skip
     schema = Schema(hand.contract(table), stored)
     relation = hand.related(rows=None, groups=(), population="bank")
