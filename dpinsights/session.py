@@ -13,6 +13,7 @@ from dpinsights.definitions.loading import load_checked, load_policy, load_sourc
 from dpinsights.definitions.python import with_full_names
 from dpinsights.definitions.resolving import check_report, report_digests
 from dpinsights.errors import DefinitionError, DpInsightsError, Problem
+from dpinsights.estimation.estimates import typical_sizes
 from dpinsights.governance.ledger.sqlite import SqliteLedger
 from dpinsights.mechanisms.loss import epsilon_of
 from dpinsights.model.contract import Contract
@@ -23,7 +24,7 @@ from dpinsights.model.plan import Plan
 from dpinsights.model.policy import Policy, Sources
 from dpinsights.model.release import Release, ResultTable
 from dpinsights.model.report import Epsilon, Period, Query, Report
-from dpinsights.pipeline import Data, measure, release_of
+from dpinsights.pipeline import EXPLORATION, Data, measure, release_of
 from dpinsights.planning.planning import make_plan
 from dpinsights.reporting.notebook import budget_text, budget_view, plan_text, plan_view, release_view
 from dpinsights.state import State, find_state
@@ -111,10 +112,10 @@ class Session:
         self._last_cost = 0
         self.contract = contract
         self._ledger: SqliteLedger = open_ledger(state)
-        known = {balance.account for balance in self._ledger.balances()} - {"lifetime"}
-        if account not in known:
+        if account != EXPLORATION:
             raise DpInsightsError(
-                f"there is no account {account!r}: the ledger has {', '.join(sorted(known))}"
+                f"a notebook's account is {EXPLORATION!r}, not {account!r}: what it draws is never used for an outside "
+                "audience; a party's account is charged by reports, with `dpinsights run`"
             )
         self._data = _data(folder, contract, state, sources, frames)
 
@@ -162,7 +163,7 @@ class Session:
         self._ledger.close()
 
     def __repr__(self) -> str:
-        return f"Session({self.contract.contract}, account={self._account!r}, {self.budget!r})"
+        return f"Session({self.contract.contract}, account={self._account!r})\n{self.budget!r}".rstrip()
 
     def _repr_html_(self) -> str:
         return self.budget._repr_html_()
@@ -174,12 +175,11 @@ class Session:
         if not asked:
             raise DefinitionError((Problem("<python>", 0, 0, "", "no-query", "expected at least one query"),))
         full = {name: with_full_names(query, self.contract) for name, query in asked.items()}
-        outside = self._account in self.contract.parties
         report = Report(
             report="notebook",
             version=1,
             contract=self.contract.contract,
-            audience=self._account if outside else next(iter(self.contract.parties)),
+            audience=next(iter(self.contract.parties)),
             account=self._account,
             period=self._period,
             budget=Epsilon(epsilon=self._budget),
@@ -187,7 +187,8 @@ class Session:
         )
         resolved = check_report(report, self._checked, None)
         digests = report_digests(report, self._checked, resolved)
-        return make_plan(report, resolved, self.contract, self._policy, digests), report
+        released = typical_sizes(self._ledger.seen_by(self._account, self._data.sources.snapshot))
+        return make_plan(report, resolved, self.contract, self._policy, digests, released), report
 
 
 def _name(query: Query, place: int, of: int) -> str:

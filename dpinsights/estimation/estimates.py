@@ -8,6 +8,7 @@ and groups limited is said beside it, by flags.
 from __future__ import annotations
 
 import itertools
+import statistics
 from collections.abc import Iterator, Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
@@ -31,6 +32,16 @@ Losses = Mapping[str, tuple[float, float]]
 def tables(plan: Plan, vectors: Vectors, losses: Losses) -> tuple[ResultTable, ...]:
     """One table for each query of the plan, in its order; each declared cell has a number."""
     return tuple(_table(plan, query, vectors, losses) for query in plan.queries)
+
+
+def typical_sizes(vectors: Vectors) -> dict[str, int]:
+    """The median of each measurement's noisy cells where it is at least 1: as group sizes, what forecasts need.
+
+    >>> typical_sizes({"a": (NoisyVector("a", "q4", 5.0, 1, (10, 30, 20)),), "b": (NoisyVector("b", "q4", 5.0, 1, (-3,)),)})
+    {'a': 20}
+    """
+    medians = {key: statistics.median(noisy.value for noisy in _noisy(drawn)) for key, drawn in vectors.items()}
+    return {key: int(median) for key, median in medians.items() if median >= 1}
 
 
 def _table(plan: Plan, query: PlannedQuery, vectors: Vectors, losses: Losses) -> ResultTable:
