@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from dpinsights import cli, pipeline
+from dpinsights.measurement import privatizing
 from dpinsights.measurement.exact import ExactVector
 from dpinsights.model.names import FrozenMap
 from dpinsights.model.plan import Draw as Planned
@@ -52,13 +53,13 @@ class Rig:
 
 def _rig(name: str, scratch: Path) -> Rig:
     line = frozen.partnership(name, "partner-quarterly", scratch / "made")
-    recorded = []
-    for tables in (line.tables, line.empty):
-        tape = Tape()
-        recorded.append((frozen.run(line, tables, scratch / "live", tape), tape))
-    texts = recorded[0][0].texts
+    live = scratch / "live"
+    full, empty = (
+        (frozen.run(line, tables, live, tape := Tape()), tape) for tables in (line.tables, line.empty)
+    )
+    texts = full[0].texts
     assert [code for _, code, _, _ in texts] == [0, 0, 0], texts
-    return Rig(line, scratch / "live", line.measurements(), frozen.customers(line, 5), *recorded)
+    return Rig(line, live, line.measurements(), frozen.customers(line, 5), full, empty)
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +159,7 @@ def test_refusals_say_the_same(rigs: Callable[[str], Rig]) -> None:
 
 def _peeked(told: Callable[[int], None]) -> Callable[..., Any]:
     """`privatize` that looks at a true count on its way."""
-    real = pipeline.privatize
+    real = privatizing.privatize
 
     def privatize(draws: Sequence[Planned], exact: Mapping[str, ExactVector], **named: str) -> Any:
         taken = {key: vector.take() for key, vector in exact.items()}
