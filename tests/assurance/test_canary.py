@@ -13,7 +13,11 @@ from shutil import copytree
 
 import pyarrow as pa
 import pytest
+from sqlglot import exp
 
+from dpinsights.measurement.engines.duckdb import DuckDb
+from dpinsights.model.names import FrozenMap
+from dpinsights.model.policy import Csv, Sources
 from tests.assurance import frozen
 from tests.assurance.frozen import Partnership, Tables
 
@@ -260,3 +264,35 @@ def test_a_leak_is_seen(place: str, host: Host) -> None:
     (host.root / place).write_text("1,13371337.37,2" if "SECRET" not in place else "", "utf-8")
     with pytest.raises(AssertionError):
         host.look(work=True)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_line_changes_no_other(end: str, tmp_path: Path) -> None:
+    """Whatever one customer's line holds, all other lines are read as they stand."""
+    lines = [f'"{i:04d}","{i * 7}"' for i in range(1, 51)]
+    file = tmp_path / "t.csv"
+    sources = Sources(snapshot="csv", tables=FrozenMap({"a.t": Csv(csv="t.csv")}))
+    for bad in (
+        b"\r",
+        b"\rX\r",
+        b"B\r",
+        b"\xff\xfe",
+        b"\x00",
+        b'"',
+        b"\x1f",
+        b"\\",
+        b"\xef\xbb\xbf",
+        b"",
+        b"z" * 9999,
+    ):
+        for at in (0, 20, 50):
+            content = ["id,v", *lines[:at], "*", *lines[at:], ""]
+            file.write_bytes(end.join(content).encode().replace(b"*", bad))
+            engine = DuckDb(sources, folder=tmp_path, work=tmp_path / "work")
+            try:
+                found = {row for row in engine.rows(exp.select("id", "v").from_(engine.source("a.t")))}
+            except ValueError:
+                pytest.fail(f"the line {bad!r} at {at} is read as a record")
+            finally:
+                engine.close()
+            assert found == {(i, i * 7) for i in range(1, 51)}, (bad, at)

@@ -260,7 +260,7 @@ def csv_lines(name: str, source: Csv, paths: list[str]) -> tuple[Sql, dict[str, 
     split = (
         exp.select(exp.alias_(fields, "fields", quoted=True))
         .from_(lines)
-        .where(exp.NEQ(this=tree.call("rtrim", line, tree.text("\r")), expression=tree.text(header)))
+        .where(exp.NEQ(this=_ended(line), expression=tree.text(header)))
     )
     cut = exp.select(
         *(
@@ -304,9 +304,14 @@ def _pattern(source: Csv) -> str:
     return f"{d}{q}(?:[^{q}]|{q}{q})*{q}|{plain}" if source.quote else plain
 
 
+def _ended(line: Sql) -> Sql:
+    """A line without its ends: after a stray carriage return DuckDB hands a line feed on to the next line."""
+    return tree.call("ltrim", tree.call("rtrim", line, tree.text("\r")), tree.text("\n"))
+
+
 def _fields(line: Sql, source: Csv) -> Sql:
     """The fields of a line; null unless they make up the whole line."""
-    led = tree.call("concat", tree.text(source.delimiter), tree.call("rtrim", line, tree.text("\r")))
+    led = tree.call("concat", tree.text(source.delimiter), _ended(line))
     found = tree.call("regexp_extract_all", led, tree.text(_pattern(source)))
     put_together = tree.call("list_aggregate", found, tree.text("string_agg"), tree.text(""))
     return tree.case([(exp.EQ(this=put_together, expression=led), found)])
