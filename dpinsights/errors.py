@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import ClassVar
 
 
@@ -57,9 +58,16 @@ class DefinitionError(DpInsightsError):
 
 
 class PlanError(DpInsightsError):
-    """A plan that can't be made: what was asked does not fit the report's budget, or a forecast lacks a figure."""
+    """A plan that can't be made: what was asked does not fit the report's budget, or a forecast lacks a figure.
+
+    `would_fit` is the budget, as epsilon, that all of it would fit, where a budget is what lacks.
+    """
 
     exit_code = 2
+
+    def __init__(self, message: str, *, would_fit: Decimal | None = None) -> None:
+        self.would_fit = would_fit
+        super().__init__(message)
 
 
 class BudgetError(DpInsightsError):

@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from dpinsights.budget import open_ledger
-from dpinsights.definitions.loading import load_checked, load_policy, load_sources
+from dpinsights.definitions.loading import load_checked, load_policy, make_sources
+from dpinsights.definitions.places import PYTHON
+from dpinsights.definitions.python import period as make_period
 from dpinsights.definitions.python import with_full_names
-from dpinsights.definitions.resolving import check_report, report_digests
-from dpinsights.errors import DefinitionError, DpInsightsError, Problem
+from dpinsights.definitions.resolving import CheckedContract, check_report, report_digests
+from dpinsights.errors import DefinitionError, DpInsightsError, LedgerError, PlanError, Problem
 from dpinsights.estimation.estimates import typical_sizes
 from dpinsights.governance.ledger.sqlite import SqliteLedger
 from dpinsights.mechanisms.loss import epsilon_of
 from dpinsights.model.contract import Contract
-from dpinsights.model.names import FrozenMap
+from dpinsights.model.names import NAME, FrozenMap
 from dpinsights.model.noisy import Balance
 from dpinsights.model.numbers import exact
 from dpinsights.model.plan import Plan
-from dpinsights.model.policy import Policy, Sources
+from dpinsights.model.policy import Policy
 from dpinsights.model.release import Release, ResultTable
 from dpinsights.model.report import Epsilon, Period, Query, Report
-from dpinsights.pipeline import EXPLORATION, Data, measure, release_of
+from dpinsights.pipeline import EXPLORATION, Data, data_of, measure, release_of
 from dpinsights.planning.planning import make_plan
 from dpinsights.reporting.notebook import budget_text, budget_view, plan_text, plan_view, release_view
+from dpinsights.reporting.words import Words
 from dpinsights.state import State, find_state
 
 if TYPE_CHECKING:
@@ -44,47 +48,97 @@ def open(
     state: Path | str | None = None,
     sources: Path | str | None = None,
     frames: Mapping[str, Any] | None = None,
+    snapshot: str | None = None,
+    origin: Literal["real", "synthetic"] = "real",
     language: str = "en",
-    budget: object = LIKELY_BUDGET,
+    budget: int | str | Decimal = LIKELY_BUDGET,
 ) -> Session:
     """Opens a session over a partnership's merged customers.
 
     Args:
         folder: the partnership's definitions: contract.yaml and policy.yaml.
-        account: which account is charged, `exploration` for notebooks.
+        account: which account is charged: `exploration`, the only one that a notebook may charge.
         period: from a day until the day after the last.
         state: the state directory with the ledger; DPINSIGHTS_STATE if not given.
         sources: the operator's sources file; `sources.yaml` in the folder if not given.
         frames: pandas or Arrow tables by table name (`party.table`), instead of a sources file. They are a new
-            snapshot at each `open`, so what was measured before is not reused.
+            snapshot at each `open`, so that what was measured before is not reused, unless `snapshot` names it.
+        snapshot: the name of this state of the frames; the same name promises the same rows.
+        origin: `synthetic` if the frames are made up; a sources file says so itself.
         language: en or zh, for what is shown.
         budget: the most that one release may cost, as epsilon.
 
     Raises:
-        DefinitionError: all problems of the definitions.
-        LedgerError: if there is no ledger there.
+        DefinitionError: all problems of the definitions, or of what was given here.
+        LedgerError: if there is no ledger there, or it has no account for exploration.
+        ReportError: if the language is none of ours.
     """
+    if account != EXPLORATION:
+        raise DpInsightsError(
+            f"a notebook's account is {EXPLORATION!r}, not {account!r}: what it draws is never used for an outside "
+            "audience; a party's account is charged by reports, with `dpinsights run`"
+        )
+    ceiling, days = _epsilon(budget), _period(period)
+    Words(language)
+    if frames is None and (snapshot is not None or origin != "real"):
+        raise _problem(
+            "frames", "no-frames", "snapshot and origin are about frames; a sources file has its own"
+        )
     folder = Path(folder)
     checked = load_checked(folder / "contract.yaml")
     policy = load_policy(folder / "policy.yaml", checked.contract)
     where = find_state(state)
+    data = (
+        _framed(checked.contract, folder, where, frames, snapshot, origin)
+        if frames is not None
+        else data_of(
+            Path(sources) if sources is not None else folder / "sources.yaml", checked.contract, where.work
+        )
+    )
+    ledger = open_ledger(where)
+    if account not in {balance.account for balance in ledger.balances()}:
+        ledger.close()
+        raise LedgerError(f"the ledger has no account {account!r}: the policy that opened it named none")
+    where.prepare()
     return Session(
-        folder,
-        checked.contract,
-        policy,
-        where,
-        account,
-        _period(period),
-        sources,
-        frames,
-        language,
-        exact(budget),
+        checked, policy, ledger, data, account=account, period=days, language=language, budget=ceiling
     )
 
 
-def _period(given: tuple[str | date, str | date]) -> Period:
-    start, until = (day if isinstance(day, date) else date.fromisoformat(day) for day in given)
-    return Period(start=start, until=until)
+def _problem(field: str, code: str, message: str, hint: str = "") -> DefinitionError:
+    return DefinitionError((Problem(PYTHON, 0, 0, field, code, message, hint),))
+
+
+def _period(given: object) -> Period:
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise _problem("period", "bad-period", "expected two days", '("2017-10-01", "2018-01-01")')
+    return make_period(*given)
+
+
+def _epsilon(given: object) -> Decimal:
+    try:
+        epsilon = exact(given)
+    except ValueError as fault:
+        raise _problem("budget", "not-a-number", str(fault)) from None
+    if epsilon <= 0:
+        raise _problem("budget", "not-positive", "what one release may cost is more than 0")
+    return epsilon
+
+
+def _framed(
+    contract: Contract,
+    folder: Path,
+    state: State,
+    frames: Mapping[str, Any],
+    snapshot: str | None,
+    origin: str,
+) -> Data:
+    fields = {
+        "snapshot": snapshot or f"frames-{datetime.now(UTC):%Y%m%d%H%M%S%f}",
+        "origin": origin,
+        "tables": {name: {"frame": name} for name in frames},
+    }
+    return Data(make_sources(fields, contract), folder, state.work, frames)
 
 
 class Session:
@@ -92,32 +146,26 @@ class Session:
 
     def __init__(
         self,
-        folder: Path,
-        contract: Contract,
+        checked: CheckedContract,
         policy: Policy,
-        state: State,
+        ledger: SqliteLedger,
+        data: Data,
+        *,
         account: str,
         period: Period,
-        sources: Path | str | None,
-        frames: Mapping[str, Any] | None,
         language: str,
         budget: Decimal,
     ) -> None:
-        self._checked = load_checked(folder / "contract.yaml")
+        self.contract = checked.contract
+        self._checked = checked
         self._policy = policy
+        self._ledger = ledger
+        self._data = data
         self._account = account
         self._period = period
         self._language = language
         self._budget = budget
         self._last_cost = 0
-        self.contract = contract
-        self._ledger: SqliteLedger = open_ledger(state)
-        if account != EXPLORATION:
-            raise DpInsightsError(
-                f"a notebook's account is {EXPLORATION!r}, not {account!r}: what it draws is never used for an outside "
-                "audience; a party's account is charged by reports, with `dpinsights run`"
-            )
-        self._data = _data(folder, contract, state, sources, frames)
 
     def plan(self, *queries: Query, **named: Query) -> PlanView:
         """What queries would cost and how precise they would be; spends nothing, reads nothing.
@@ -159,8 +207,14 @@ class Session:
         return BudgetView(chosen, self._last_cost, delta, self._language)
 
     def close(self) -> None:
-        """Gives the ledger back."""
+        """Gives the ledger back; `with dpi.open(...) as session:` does it by itself."""
         self._ledger.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def __repr__(self) -> str:
         return f"Session({self.contract.contract}, account={self._account!r})\n{self.budget!r}".rstrip()
@@ -169,11 +223,7 @@ class Session:
         return self.budget._repr_html_()
 
     def _planned(self, queries: tuple[Query, ...], named: Mapping[str, Query]) -> tuple[Plan, Report]:
-        asked = {_name(query, place, len(queries)): query for place, query in enumerate(queries, 1)} | dict(
-            named
-        )
-        if not asked:
-            raise DefinitionError((Problem("<python>", 0, 0, "", "no-query", "expected at least one query"),))
+        asked = _named(queries, named)
         full = {name: with_full_names(query, self.contract) for name, query in asked.items()}
         report = Report(
             report="notebook",
@@ -188,30 +238,40 @@ class Session:
         resolved = check_report(report, self._checked, None)
         digests = report_digests(report, self._checked, resolved)
         released = typical_sizes(self._ledger.seen_by(self._account, self._data.sources.snapshot))
-        return make_plan(report, resolved, self.contract, self._policy, digests, released), report
+        try:
+            return make_plan(report, resolved, self.contract, self._policy, digests, released), report
+        except PlanError as error:
+            if error.would_fit is None:
+                raise
+            raise PlanError(
+                f"{error}\nThat budget is what `dpi.open` was given for one release; a larger one is "
+                f'dpi.open(..., budget="{error.would_fit}"), as far as the account has it.',
+                would_fit=error.would_fit,
+            ) from None
+
+
+def _named(queries: tuple[Query, ...], named: Mapping[str, Query]) -> dict[str, Query]:
+    """The queries by name: the keyword's, or one made from the measure."""
+    for given in (*queries, *named.values()):
+        if not isinstance(given, Query):
+            message = (
+                f"expected queries, as dpi.count, dpi.sum and dpi.mean make them, not {type(given).__name__}"
+            )
+            raise _problem("", "not-a-query", message)
+    if not queries and not named:
+        raise _problem("", "no-query", "expected at least one query")
+    asked = {_name(query, place, len(queries)): query for place, query in enumerate(queries, 1)}
+    for name in named:
+        if name in asked:
+            raise _problem(name, "name-twice", "another query of this call has this name already")
+        if not re.fullmatch(NAME, name):
+            raise _problem(name, "bad-name", "expected a name of a-z, 0-9 and _, a letter first")
+    return asked | dict(named)
 
 
 def _name(query: Query, place: int, of: int) -> str:
     words = query.measure if query.of == "customers" else f"{query.measure}_{query.of.split('.')[-1]}"
     return words if of == 1 else f"{words}_{place}"
-
-
-def _data(
-    folder: Path,
-    contract: Contract,
-    state: State,
-    sources: Path | str | None,
-    frames: Mapping[str, Any] | None,
-) -> Data:
-    state.prepare()
-    if frames is not None:
-        snapshot = f"frames-{datetime.now(UTC):%Y%m%d%H%M%S%f}"
-        tables = {name: {"frame": name} for name in frames}
-        return Data(
-            Sources.model_validate({"snapshot": snapshot, "tables": tables}), folder, state.work, frames
-        )
-    path = Path(sources) if sources is not None else folder / "sources.yaml"
-    return Data(load_sources(path, contract), path.parent, state.work)
 
 
 class PlanView:

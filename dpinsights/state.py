@@ -49,7 +49,7 @@ def find_state(given: Path | str | None, environment: Mapping[str, str] = os.env
     folder = given or environment.get(VARIABLE)
     if not folder:
         raise LedgerError(
-            "no state directory was named: give --state DIRECTORY or set DPINSIGHTS_STATE; the ledger lies there, and "
-            "all reports over the same people must use the same one"
+            "no state directory was named: give --state DIRECTORY (state= in Python) or set DPINSIGHTS_STATE; "
+            "the ledger lies there, and all reports over the same people must use the same one"
         )
     return State(Path(folder).expanduser().resolve())

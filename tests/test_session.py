@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 import dpinsights as dpi
+from dpinsights.budget import open_budget
+from dpinsights.definitions.loading import load_checked, load_policy
 from dpinsights.demo import Demo, run_demo
-from dpinsights.errors import BudgetError, DefinitionError, PlanError
+from dpinsights.errors import BudgetError, DefinitionError, LedgerError, PlanError
 from dpinsights.session import Session
+from dpinsights.state import State
 
 PERIOD = ("2017-10-01", "2018-01-01")
 
@@ -21,13 +26,15 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     return run_demo(tmp_path_factory.mktemp("session") / "demo", scale=50)
 
 
+def opened(demo: Demo, **given: Any) -> Session:
+    usual = {"account": "exploration", "period": PERIOD, "state": demo.state.folder, "sources": demo.sources}
+    return dpi.open(demo.definitions, **{**usual, **given})
+
+
 @pytest.fixture
 def session(demo: Demo) -> Iterator[Session]:
-    opened = dpi.open(
-        demo.definitions, account="exploration", period=PERIOD, state=demo.state.folder, sources=demo.sources, budget="0.3"
-    )
-    yield opened
-    opened.close()
+    with opened(demo, budget="0.3") as made:
+        yield made
 
 
 def spent(session: Session) -> int:
@@ -55,7 +62,9 @@ def test_the_same_question_again_is_free_and_the_same(session: Session) -> None:
 def test_short_names_mean_what_full_names_mean(session: Session) -> None:
     short = dpi.count(by=["wealth_tier", "shopper_level"], where="wealth_tier <> 'mass'", population="shared")
     full = dpi.count(
-        by=["icbc.customers.wealth_tier", "shopper_level"], where="icbc.customers.wealth_tier <> 'mass'", population="shared"
+        by=["icbc.customers.wealth_tier", "shopper_level"],
+        where="icbc.customers.wealth_tier <> 'mass'",
+        population="shared",
     )
     assert session.plan(short).plan.measurement_digest == session.plan(full).plan.measurement_digest
 
@@ -70,7 +79,9 @@ def test_a_forecast_learns_from_what_was_released(session: Session) -> None:
 
 
 def test_a_frame_of_results(session: Session) -> None:
-    release = session.release(dpi.count(by="icbc.customers.gender", population="icbc"), members=dpi.count(population="jd"))
+    release = session.release(
+        dpi.count(by="icbc.customers.gender", population="icbc"), members=dpi.count(population="jd")
+    )
     assert list(release.tables) == ["count", "members"]
     frame = release.to_pandas("count")
     assert list(frame.columns) == ["icbc.customers.gender", "value", "low", "high", "margin", "unit", "flags"]
@@ -91,25 +102,63 @@ def test_a_frame_of_results(session: Session) -> None:
         (lambda: dpi.count(where="wealth_tier = 'Mass'"), "mass"),
         (lambda: dpi.sum("jd.orders.amount", by="category"), "bounds"),
         (lambda: dpi.count(margin=0.5), '"0.5"'),
+        (lambda: "count", "not str"),
     ],
 )
-def test_what_cannot_be_asked_is_said_before_anything_is_charged(session: Session, make: object, message: str) -> None:
+def test_what_cannot_be_asked_is_said_before_anything_is_charged(
+    session: Session, make: object, message: str
+) -> None:
     before = spent(session)
     with pytest.raises(DefinitionError, match=message):
         session.release(make())  # type: ignore[operator]
     assert spent(session) == before
 
 
-def test_more_than_a_release_may_cost(session: Session) -> None:
-    with pytest.raises(PlanError, match="What would fit"):
-        session.release(dpi.count(by="province", margin=1))
+def test_more_than_a_release_may_cost_names_the_budget_that_fits(session: Session, demo: Demo) -> None:
+    dear = dpi.count(by="province", margin=1)
+    with pytest.raises(PlanError, match="What would fit") as caught:
+        session.plan(dear)
+    enough = re.search(r'dpi\.open\(\.\.\., budget="([0-9.]+)"\)', str(caught.value))
+    assert enough
+    with opened(demo, budget=enough[1]) as richer:
+        assert richer.plan(dear).plan.queries
+
+
+def test_two_queries_of_one_name_are_not_one(session: Session) -> None:
+    with pytest.raises(DefinitionError, match="name already"):
+        session.plan(dpi.count(), count=dpi.count(population="jd"))
+    with pytest.raises(DefinitionError, match="a-z"):
+        session.plan(**{"my query": dpi.count()})
+    with pytest.raises(DefinitionError, match="at least one query"):
+        session.plan()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"period": "2017"}, "expected two days"),
+        ({"period": ("2017-13-01", "2018-01-01")}, "expected a day such as"),
+        ({"period": ("2018-01-01", "2017-10-01")}, "from must lie before until"),
+        ({"budget": 0.1}, 'write "0.1" as text'),
+        ({"budget": 0}, "more than 0"),
+        ({"snapshot": "mine"}, "about frames"),
+        ({"frames": {"icbc.custmers": None}}, "icbc.customers"),
+    ],
+)
+def test_what_a_session_cannot_be_opened_with(demo: Demo, given: dict[str, Any], message: str) -> None:
+    with pytest.raises(DefinitionError, match=message):
+        opened(demo, **given)
+
+
+def test_a_text_of_the_budget_has_no_words_for_a_last_cost_that_is_unknown(session: Session) -> None:
+    assert repr(session.budget).splitlines()[-1].endswith("of ρ)")
+    session.release(dpi.count(population="any"))
+    assert "more like the last" in repr(session.budget)
 
 
 def test_the_account_runs_dry_and_says_so(tmp_path: Path) -> None:
     demo = run_demo(tmp_path / "demo", scale=50)
-    session = dpi.open(
-        demo.definitions, account="exploration", period=PERIOD, state=demo.state.folder, sources=demo.sources, budget="1.9"
-    )
+    session = opened(demo, budget="1.9")
     session.release(dpi.count(by="age_group", population="icbc"))
     before = spent(session)
     with pytest.raises(BudgetError) as caught:
@@ -120,19 +169,33 @@ def test_the_account_runs_dry_and_says_so(tmp_path: Path) -> None:
     session.close()
 
 
-def test_a_partys_account_is_not_a_notebooks(demo: Demo) -> None:
+@pytest.mark.parametrize("account", ["jd", "icbc", "lifetime", "explore"])
+def test_a_partys_account_is_not_a_notebooks(demo: Demo, account: str) -> None:
     with pytest.raises(dpi.DpInsightsError, match="dpinsights run"):
-        dpi.open(demo.definitions, account="jd", period=PERIOD, state=demo.state.folder, sources=demo.sources)
+        opened(demo, account=account)
 
 
-def test_frames_are_a_new_snapshot_each_time(tmp_path: Path) -> None:
-    demo = run_demo(tmp_path / "demo", scale=50)
+def test_a_ledger_without_an_account_for_exploration(demo: Demo, tmp_path: Path) -> None:
+    checked = load_checked(demo.definitions / "contract.yaml")
+    policy = load_policy(demo.definitions / "policy.yaml", checked.contract)
+    accounts = {name: account for name, account in policy.accounts.items() if name != "exploration"}
+    open_budget(policy.replace(accounts=accounts), checked.contract, State(tmp_path / "state")).close()
+    with pytest.raises(LedgerError, match="no account 'exploration'"):
+        opened(demo, state=tmp_path / "state")
+
+
+def test_frames_are_a_new_snapshot_each_time_unless_named(demo: Demo) -> None:
     names = ("icbc.customers", "icbc.holdings", "icbc.transactions", "jd.customers", "jd.orders")
-    frames = {name: pd.read_parquet(demo.folder / "data" / f"{name.replace('.', '/')}.parquet") for name in names}
+    frames = {
+        name: pd.read_parquet(demo.folder / "data" / f"{name.replace('.', '/')}.parquet") for name in names
+    }
     query = dpi.count(population="shared")
-    for _ in range(2):
-        session = dpi.open(
-            demo.definitions, account="exploration", period=PERIOD, state=demo.state.folder, frames=frames, budget="0.01"
-        )
-        assert session.release(query).charged_units > 0
-        session.close()
+    costs = []
+    for snapshot in (None, None, "mine", "mine"):
+        with opened(
+            demo, sources=None, frames=frames, snapshot=snapshot, origin="synthetic", budget="0.01"
+        ) as session:
+            release = session.release(query)
+            costs.append(release.charged_units > 0)
+            assert release.release.origin == "synthetic"
+    assert costs == [True, True, True, False]

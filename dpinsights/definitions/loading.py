@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from dpinsights.definitions.contract_checks import delta_problems, policy_problems
-from dpinsights.definitions.places import nearest, refuse
+from dpinsights.definitions.places import NOWHERE, nearest, refuse
 from dpinsights.definitions.reading import Written, read_file
 from dpinsights.definitions.resolving import CheckedContract, check_contract, check_report
 from dpinsights.definitions.validation import validate
@@ -104,7 +105,19 @@ def load_sources(path: Path | str, contract: Contract | None = None) -> Sources:
     Raises:
         DefinitionError: all problems of the file at once.
     """
-    written = read_file(path)
+    return _sources(read_file(path), contract)
+
+
+def make_sources(fields: Mapping[str, Any], contract: Contract) -> Sources:
+    """Sources made in Python, checked as `load_sources` checks a file.
+
+    Raises:
+        DefinitionError: all problems at once.
+    """
+    return _sources(Written(fields, NOWHERE, {}, {}), contract)
+
+
+def _sources(written: Written, contract: Contract | None) -> Sources:
     sources = validate(Sources, written)
     problems: list[Problem] = []
     if contract is not None:

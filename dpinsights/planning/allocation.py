@@ -109,11 +109,13 @@ def _too_dear(
     waiting = (
         f" and leave nothing for {', '.join(sharing)}, which share what is left by weight" if sharing else ""
     )
+    would_fit = epsilon_of(wanted * (2 if sharing else 1), delta)
     return PlanError(
         f"the margins and costs asked for need rho {wanted / RHO_UNITS:.4g} (epsilon {epsilon_of(wanted, delta)}) of the "
         f"report's rho {budget / RHO_UNITS:.4g} (epsilon {epsilon_of(budget, delta)}){waiting}.\nDearest:\n"
         + "\n".join(lines)
         + f"\nWhat would fit: every margin {ratio:.2f} times as wide"
         + (" (half the budget then goes by weight)" if sharing else "")
-        + f", fewer of these queries, or a budget of epsilon {epsilon_of(wanted * (2 if sharing else 1), delta)}."
+        + f", fewer of these queries, or a budget of epsilon {would_fit}.",
+        would_fit=would_fit,
     )

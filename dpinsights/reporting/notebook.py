@@ -182,6 +182,7 @@ def _accounts(
         used = used_text(balance.spent_rho, balance.cap_rho, words)
         spent, cap = _loss(epsilon_of(balance.spent_rho), words), _loss(epsilon_of(balance.cap_rho), words)
         more = _more(balance, last, words)
+        line = words.text("budget_line", account=name, spent=spent, cap=cap, used=used)
         yield {
             "name": name,
             "spent": spent,
@@ -189,12 +190,13 @@ def _accounts(
             "cap": cap,
             "bar": bar_share(balance.spent_rho, balance.cap_rho),
             "more": more,
-            "line": words.text("budget_line", account=name, spent=spent, cap=cap, used=used, more=more),
+            "line": words.text("budget_line_more", line=line, more=more) if more else line,
         }
 
 
 def _more(balance: Balance, last: int | None, words: Words) -> str:
+    """How many more like the last; nothing where no last cost is known."""
     if not last:
-        return words.text("budget_no_last")
+        return ""
     count = max(balance.left_rho, 0) // last
     return words.text("budget_more", n=count) if count else words.text("budget_none")

@@ -336,8 +336,8 @@ ENGLISH: Mapping[str, str | Mapping[str, str]] = {
     "budget_cap": "Cap",
     "budget_more": {"one": "about {n} more like the last", "other": "about {n} more like the last"},
     "budget_none": "no room for another like the last",
-    "budget_no_last": "no release in this session to compare with yet",
-    "budget_line": "{account}: ε {spent} spent of {cap} ({used} of ρ), {more}",
+    "budget_line": "{account}: ε {spent} spent of {cap} ({used} of ρ)",
+    "budget_line_more": "{line}, {more}",
     "budget_caption": "What each account has spent, in ε at one δ; the bar shows the share of ρ.",
     "budget_lifetime": "lifetime, all recipients",
 }

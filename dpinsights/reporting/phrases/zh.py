@@ -271,8 +271,8 @@ CHINESE: Mapping[str, str | Mapping[str, str]] = {
     "budget_cap": "上限",
     "budget_more": "约可再进行{n}次与上次相同的查询",
     "budget_none": "余额不足以再进行一次与上次相同的查询",
-    "budget_no_last": "本次会话尚无可比的发布",
-    "budget_line": "{account}：已用ε {spent}，上限{cap}（ρ的{used}），{more}",
+    "budget_line": "{account}：已用ε {spent}，上限{cap}（ρ的{used}）",
+    "budget_line_more": "{line}，{more}",
     "budget_caption": "各账户已用预算，以同一δ下的ε表示；条形表示ρ的占比。",
     "budget_lifetime": "全部接收方终身合计",
 }
