@@ -154,12 +154,17 @@ def _noise_row(view: ResultView, fact: NoiseFact, words: Words) -> dict[str, Any
         text = words.number(steps * fact.step) if whole else number
         return text if counts or not view.table.unit else view.with_unit(text)
 
+    # Rows that are kept are shared out among the cells: together they add the most that one cell can hold.
+    in_all = fact.l0 > 1 and fact.l2_squared == fact.linf**2
     return {
         "what": words.say("noise_of", title=view.title, role=words.either(f"role_{fact.role}", fact.role)),
         "mechanism": mechanism,
         "scale": amount(Decimal(repr(fact.scale))),
         "sensitivity": words.say(
-            "sensitivity", n=fact.l0, linf=amount(Decimal(fact.linf)), l2=amount(_root(fact.l2_squared))
+            "sensitivity_in_all" if in_all else "sensitivity",
+            n=fact.l0,
+            linf=amount(Decimal(fact.linf)),
+            l2=amount(_root(fact.l2_squared)),
         ),
         "rho": significant(Decimal(repr(fact.rho)), 3, words, ROUND_CEILING),
         "rho_two": significant(Decimal(repr(fact.rho_two)), 3, words, ROUND_CEILING),

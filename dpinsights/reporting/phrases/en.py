@@ -55,15 +55,15 @@ ENGLISH: Mapping[str, str | Mapping[str, str]] = {
         "The number estimates the mean of “{of}” per row of “{rows}”, over the rows of the {people}."
     ),
     "est_share-of-customers_grouped": (
-        "Each number estimates for which share of the {people} in the group this holds: “{of}”."
+        "Each number estimates the share of the {people} in the group for whom “{of}” is true."
     ),
-    "est_share-of-customers_all": "The number estimates for which share of the {people} this holds: “{of}”.",
+    "est_share-of-customers_all": "The number estimates the share of the {people} for whom “{of}” is true.",
     "est_share-of-rows_grouped": (
-        "Each number estimates for which share of the rows of “{rows}” of the {people} in the group this "
-        "holds: “{of}”."
+        "Each number estimates the share of the rows of “{rows}” of the {people} in the group for which "
+        "“{of}” is true."
     ),
     "est_share-of-rows_all": (
-        "The number estimates for which share of the rows of “{rows}” of the {people} this holds: “{of}”."
+        "The number estimates the share of the rows of “{rows}” of the {people} for which “{of}” is true."
     ),
     "people_party": "customers of {party}",
     "people_shared": "customers shared by {first} and {second}",
@@ -193,7 +193,7 @@ ENGLISH: Mapping[str, str | Mapping[str, str]] = {
         "same ε holds at δ = {total}."
     ),
     "spending": "Privacy loss",
-    "spending_caption": "Privacy loss: ε at δ = {delta}, and ρ. One line for each account.",
+    "spending_caption": "Privacy loss: ε at δ = {delta}, and ρ. Shares of a cap are of ρ, which adds up; ε does not.",
     "spending_what": "What",
     "spending_epsilon": "ε at δ = {delta}",
     "spending_rho": "ρ",
@@ -233,9 +233,10 @@ ENGLISH: Mapping[str, str | Mapping[str, str]] = {
     "mechanism_discrete-gaussian": "discrete Gaussian",
     "noise_draws": "{mechanism}, {n} draws combined",
     "sensitivity": {
-        "one": "{n} cell, by at most {linf}; L2 {l2}",
-        "other": "{n} cells, each by at most {linf}; L2 {l2}",
+        "one": "{n} cell, by at most {linf}; L2\u00a0{l2}",
+        "other": "{n} cells, each by at most {linf}; L2\u00a0{l2}",
     },
+    "sensitivity_in_all": "{n} cells, by at most {linf} in all; L2\u00a0{l2}",
     "noise_note": (
         "Tables that share a measurement share its draw, which is paid for once; so the costs in this list "
         "can add up to "

@@ -159,7 +159,7 @@ CHINESE: Mapping[str, str | Mapping[str, str]] = {
         "计入为发现分组保留的{discovery}后，同一ε在δ = {total}时成立。"
     ),
     "spending": "隐私损失",
-    "spending_caption": "隐私损失：δ = {delta}时的ε以及ρ，每个账户一行。",
+    "spending_caption": "隐私损失：δ = {delta}时的ε以及ρ。占上限的比例按可相加的ρ计算，ε不能直接相加。",
     "spending_what": "项目",
     "spending_epsilon": "ε（δ = {delta}）",
     "spending_rho": "ρ",
@@ -195,7 +195,8 @@ CHINESE: Mapping[str, str | Mapping[str, str]] = {
     "noise_of": "{title}：{role}",
     "mechanism_discrete-gaussian": "离散高斯",
     "noise_draws": "{mechanism}，合并{n}次抽取",
-    "sensitivity": "{n}个单元格，每格至多{linf}；L2 {l2}",
+    "sensitivity": "{n}个单元格，每格至多{linf}；L2\u00a0{l2}",
+    "sensitivity_in_all": "{n}个单元格，合计至多{linf}；L2\u00a0{l2}",
     "noise_note": (
         "共用同一测量的表共用一次抽取，只计费一次，因此本表成本相加可能超过报告成本。尺度以该表的单位表示。"
     ),
