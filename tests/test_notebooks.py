@@ -24,3 +24,5 @@ def test_it_runs(path: Path, tmp_path: Path) -> None:
     shown = "".join(str(output) for cell in notebook.cells for output in cell.get("outputs", []))
     assert "Made-up population" in shown
     assert "Traceback" not in shown
+    if path.stem == "first-look":
+        assert "What would fit" in shown and "would fit: none" in shown, "both refusals are shown"
