@@ -172,6 +172,10 @@ class Figures:
             text = words.text("too_wide")
             return Figure(State.TOO_WIDE, text, text, "", interval)
         if not self.mean and estimate.low <= 0 and (self.never_negative or estimate.high >= 0):
+            if self.never_negative and high <= 0:
+                # An interval that noise took below 0 and the cut left empty: "0 to 0" would look exact.
+                mark = words.text("near_zero_mark")
+                return Figure(State.NEAR_ZERO, words.text("near_zero_below"), mark, margin, mark)
             key = "near_zero" if self.never_negative else "near_zero_range"
             return Figure(
                 State.NEAR_ZERO, words.text(key, low=low_text, high=high_text), interval, margin, interval

@@ -182,14 +182,16 @@ class ResultView:
             "interval": figure.interval,
             "state": figure.state.value,
             "brief": self.words.text("near_zero_mark") if near else figure.text,
-            "below": self._below(figure, most, near),
+            "below": self._below(figure, high, most, near),
             "shade": self._shade(estimate.value) if figure.state is State.PLAIN else 0,
             "marks": "".join(mark for flag, mark in _MARKED.items() if flag in estimate.flags),
         }
 
-    def _below(self, figure: Figure, most: str, near: bool) -> str:
+    def _below(self, figure: Figure, high: Decimal, most: str, near: bool) -> str:
         if figure.state is State.TOO_WIDE or (near and not self.figures.never_negative):
             return figure.interval
+        if near and high <= 0:
+            return self.words.text("near_zero_noise")
         key, part = ("near_zero_most", {"high": most}) if near else ("plus_minus", {"margin": figure.margin})
         return self.words.text(key, **part)
 

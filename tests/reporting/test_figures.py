@@ -53,8 +53,13 @@ def test_counts(value: str, low: str, high: str, margin: str, text: str, interva
     [
         ("0", "60", "not distinguishable from 0 (at most 60)", "与0无法区分（至多60）"),
         ("-38", "137", "not distinguishable from 0 (at most 137)", "与0无法区分（至多137）"),
-        ("-200", "-5", "not distinguishable from 0 (at most 0)", "与0无法区分（至多0）"),
-        ("0", "0", "not distinguishable from 0 (at most 0)", "与0无法区分（至多0）"),
+        (
+            "-200",
+            "-5",
+            "not distinguishable from 0 (the noise took it below 0)",
+            "与0无法区分（噪声使其低于0）",
+        ),
+        ("0", "0", "not distinguishable from 0 (the noise took it below 0)", "与0无法区分（噪声使其低于0）"),
     ],
 )
 def test_counts_near_zero(low: str, high: str, text: str, chinese: str) -> None:

@@ -123,6 +123,8 @@ ENGLISH: Mapping[str, str | Mapping[str, str]] = {
     "plus_minus": "± {margin}",
     "value_and_margin": "{value} ± {margin}",
     "near_zero": "not distinguishable from 0 (at most {high})",
+    "near_zero_below": "not distinguishable from 0 (the noise took it below 0)",
+    "near_zero_noise": "noise below 0",
     "near_zero_range": "not distinguishable from 0 ({low} to {high})",
     "near_zero_mark": "≈ 0",
     "near_zero_most": "≤ {high}",

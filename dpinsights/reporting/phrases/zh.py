@@ -100,6 +100,8 @@ CHINESE: Mapping[str, str | Mapping[str, str]] = {
     "plus_minus": "±{margin}",
     "value_and_margin": "{value}±{margin}",
     "near_zero": "与0无法区分（至多{high}）",
+    "near_zero_below": "与0无法区分（噪声使其低于0）",
+    "near_zero_noise": "噪声低于0",
     "near_zero_range": "与0无法区分（{low}至{high}）",
     "near_zero_mark": "≈ 0",
     "near_zero_most": "≤ {high}",
