@@ -6,14 +6,17 @@ reach it: the draws are assembled here.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
 from dpinsights.estimation.estimates import tables
 from dpinsights.measurement.aggregation import exact_vectors
 from dpinsights.measurement.privatizing import privatize
 from dpinsights.mechanisms.noise import GaussianNoise
-from dpinsights.model.plan import Draw
+from dpinsights.model.noisy import NoisyVector
+from dpinsights.model.plan import Draw, PlannedQuery
 from dpinsights.model.policy import Sources
 from dpinsights.model.release import ResultTable
 from dpinsights.pipeline import Data, define, plan
@@ -21,8 +24,21 @@ from dpinsights.pipeline import Data, define, plan
 SCALE = 0.1
 
 
-def nearly_exact(folder: Path, sources: Sources, data: Path, work: Path) -> dict[str, ResultTable]:
-    """The report's tables by query name, drawn through OpenDP at a standard deviation of at most 0.1 steps."""
+@dataclass(frozen=True)
+class NearlyExact:
+    """What was drawn.
+
+    Attributes:
+        tables: as a release has them, by query.
+        means: of each mean, numerator over denominator before it is rounded for print; None where there is nobody.
+    """
+
+    tables: Mapping[str, ResultTable]
+    means: Mapping[str, tuple[Fraction | None, ...]]
+
+
+def nearly_exact(folder: Path, sources: Sources, data: Path, work: Path) -> NearlyExact:
+    """The report's numbers, drawn through OpenDP at a standard deviation of at most 0.1 steps."""
     definitions = define(folder / "report.yaml")
     planned = plan(definitions)
     draws = tuple(_at_scale(draw, planned.partnership) for draw in planned.draws)
@@ -31,10 +47,21 @@ def nearly_exact(folder: Path, sources: Sources, data: Path, work: Path) -> dict
     noisy = privatize(draws, exact, partnership=planned.partnership, snapshot=sources.snapshot)
     vectors = {vector.key: (vector,) for vector in noisy}
     found = tables(replace(planned, draws=draws), vectors, dict.fromkeys(vectors, (0.0, 0.0)))
-    return {table.name: table for table in found}
+    return NearlyExact(
+        {table.name: table for table in found},
+        {query.name: _means(query, vectors) for query in planned.queries if query.denominator},
+    )
 
 
 def _at_scale(draw: Draw, partnership: str) -> Draw:
     m = draw.measurement
     noise = GaussianNoise(unit=partnership, size=m.relation.cells, l2_squared=m.l2_squared, scale=SCALE)
     return Draw(m, noise.rho_units, SCALE, noise.rho(1), noise.rho(2))
+
+
+def _means(
+    query: PlannedQuery, vectors: Mapping[str, tuple[NoisyVector, ...]]
+) -> tuple[Fraction | None, ...]:
+    [sums], [counts] = vectors[query.numerator], vectors[query.denominator or ""]
+    pairs = zip(sums.values, counts.values, strict=True)
+    return tuple(Fraction(total, n) * Fraction(query.step) if n else None for total, n in pairs)
