@@ -46,7 +46,7 @@ def journey(folder: Path) -> tuple[Sources, Path]:
         "bank.households": "SELECT * FROM '{0}/bank_households.parquet'",
     }
     for name, select in made.items():
-        duckdb.sql(select.format(source)).write_parquet(str(folder / f"{name}.parquet"))
+        duckdb.execute(f"COPY ({select.format(source)}) TO '{folder / name}.parquet'")
     tables = {name: {"parquet": f"{name}.parquet"} for name in made}
     return Sources.model_validate({"snapshot": "2017", "tables": tables}), folder
 
@@ -94,7 +94,7 @@ class Answers:
 
     def sql(self, statement: str) -> Numbers:
         """What DuckDB answers on the files as they lie there: groups, then a number."""
-        rows = duckdb.sql(statement.format(self.original)).fetchall()
+        rows = duckdb.execute(statement.format(self.original)).fetchall()
         return {_group(row[:-1]): float(row[-1]) for row in rows}
 
 
