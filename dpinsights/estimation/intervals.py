@@ -55,8 +55,8 @@ def combine(values: tuple[float, ...], scales: tuple[float, ...]) -> Noisy:
 
 
 @dataclass(frozen=True)
-class Ratio:
-    """A ratio's interval within [low, high]; `value` is None where the data say nothing of it."""
+class Interval:
+    """An estimate with its interval; `value` is None where the noisy numbers say nothing of it."""
 
     value: float | None
     low: float
@@ -68,7 +68,7 @@ def method(numerator_scale: float, denominator_scale: float) -> str:
     return "fieller" if min(numerator_scale, denominator_scale) >= FINE else "box"
 
 
-def ratio(numerator: Noisy, denominator: Noisy, *, low: float, high: float, miss: float) -> Ratio:
+def ratio(numerator: Noisy, denominator: Noisy, *, low: float, high: float, miss: float) -> Interval:
     """The interval of numerator / denominator, known to lie in [low, high], the denominator a count.
 
     Args:
@@ -80,7 +80,7 @@ def ratio(numerator: Noisy, denominator: Noisy, *, low: float, high: float, miss
     >>> round(r.value, 1), round(r.low, 1), round(r.high, 1)
     (50.0, 47.7, 52.6)
     >>> ratio(Noisy(3.0, 100.0), Noisy(-2.0, 25.0), low=0, high=100, miss=0.05)
-    Ratio(value=None, low=0, high=100)
+    Interval(value=None, low=0, high=100)
     """
     if method(numerator.scale, denominator.scale) == "fieller":
         found = _fieller(numerator, denominator, -float(ndtri(miss / 2)))
@@ -90,9 +90,9 @@ def ratio(numerator: Noisy, denominator: Noisy, *, low: float, high: float, miss
     if least > most:  # the noise drew the pair outside what can be: the nearest possible value
         least = most = min(max(least, low), high)
     if denominator.value <= 0 or (least <= low and most >= high):
-        return Ratio(None, least, most)
+        return Interval(None, least, most)
     value = min(max(numerator.value / denominator.value, low), high)
-    return Ratio(min(max(value, least), most), least, most)
+    return Interval(min(max(value, least), most), least, most)
 
 
 def _fieller(numerator: Noisy, denominator: Noisy, z: float) -> tuple[float, float] | None:
