@@ -6,6 +6,7 @@
     schemas       JSON Schemas for editors
     init          a new partnership
     queries, features, recoding, absence      what resolving is made of
+    aggregates, rows, periods                 features over rows: how they are made, which rows and which time count
     contract_checks                           what a contract's fields must be to each other
     expressions, refusals, dates, typed, building, ranges
                   texts to nodes through a whitelist: the language, what it leaves out, types, canonical form

@@ -8,6 +8,7 @@ can raise, so no part guards another. All rewrites hold in SQL's three-valued lo
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 
 from dpinsights.model.canonical import canonical_bytes
 from dpinsights.model.expressions import (
@@ -19,6 +20,7 @@ from dpinsights.model.expressions import (
     Comparator,
     Compare,
     Constant,
+    Divide,
     In,
     IsNull,
     Node,
@@ -31,6 +33,11 @@ TRUE, FALSE, NULL = Constant(1), Constant(0), Constant(None)
 
 _INVERSE: dict[Comparator, Comparator] = {"=": "<>", "<>": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _FLIPPED: dict[Comparator, Comparator] = {"=": "=", "<>": "<>", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
+
+
+def whole(value: int) -> Node:
+    """A constant."""
+    return Constant(value)
 
 
 def all_of(parts: Iterable[Node]) -> Node:
@@ -165,3 +172,17 @@ def _flat(parts: Iterable[Node], kind: type[And | Or]) -> list[Node]:
 
 def _sorted(parts: Iterable[Node]) -> tuple[Node, ...]:
     return tuple(sorted(set(parts), key=canonical_bytes))
+
+
+def divided(left: Node, right: Node) -> Node:
+    """The quotient rounded half-even to a whole number, folded where it is known; null over 0.
+
+    >>> divided(Constant(5), Constant(2)), divided(Constant(-7), Constant(2)), divided(Constant(1), Constant(0))
+    (Constant(value=2), Constant(value=-4), Constant(value=None))
+    """
+    if NULL in (left, right) or right == FALSE:
+        return NULL
+    if isinstance(left, Constant) and isinstance(right, Constant):
+        assert left.value is not None and right.value is not None
+        return Constant(round(Fraction(left.value, right.value)))
+    return left if right == TRUE else Divide(left, right)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from dpinsights.definitions import ranges
+from dpinsights.definitions.aggregates import check_step, whole_bounds
 from dpinsights.definitions.expressions import is_plain_name
-from dpinsights.definitions.features import whole_bounds
 from dpinsights.definitions.places import Fault, Origin, Path, nearest
 from dpinsights.errors import Problem
 from dpinsights.model.contract import (
@@ -25,9 +25,6 @@ from dpinsights.model.contract import (
     Timestamp,
 )
 from dpinsights.model.policy import Policy
-
-STEP_DECIMALS = 12
-"""Digits after the point that a column's step may have."""
 
 
 class _Checks:
@@ -197,16 +194,10 @@ def _keys(path: Path, keys: KeySet, checks: _Checks) -> None:
 
 def _number(path: Path, column: Integer | DecimalColumn, checks: _Checks) -> None:
     step = column.step if isinstance(column, DecimalColumn) else Decimal(1)
-    if step <= 0:
-        checks.add((*path, "step"), "step-not-positive", f"a step is above 0, found {step:f}", "0.01")
-        return
-    if ranges.decimals(step) > STEP_DECIMALS:
-        checks.add(
-            (*path, "step"),
-            "step-too-fine",
-            f"a step has at most {STEP_DECIMALS} digits after the point",
-            "0.01",
-        )
+    try:
+        check_step(step)
+    except Fault as fault:
+        checks.add((*path, "step"), fault.code, fault.message, fault.hint)
         return
     try:
         low, high = whole_bounds(column.bounds, step)

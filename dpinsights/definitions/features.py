@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
-from typing import Literal, cast
+from dataclasses import dataclass, field
+from typing import Literal
 
 from dpinsights.definitions import building as build
-from dpinsights.definitions import ranges
+from dpinsights.definitions.aggregates import OVER_ROWS, aggregated, bounded, ratio
+from dpinsights.definitions.aggregates import whole_bounds as whole_bounds
 from dpinsights.definitions.expressions import parse
 from dpinsights.definitions.naming import column_value, find_column
+from dpinsights.definitions.periods import Days, PeriodFault, during, end_of_period, periods
 from dpinsights.definitions.places import Fault, nearest, within
 from dpinsights.definitions.recoding import cut, recode
-from dpinsights.definitions.typed import Typed, known, truth
-from dpinsights.model.contract import Bounds, Contract, Date, Feature, Timestamp
-from dpinsights.model.expressions import (
-    Absent,
-    Aggregate,
-    Constant,
-    CustomerColumn,
-    How,
-    Node,
-    RowColumn,
-    conjunction,
-    walk,
-)
+from dpinsights.definitions.rows import many_rows as many_rows
+from dpinsights.definitions.rows import rows_table as rows_table
+from dpinsights.definitions.rows import within_period as within_period
+from dpinsights.definitions.typed import BOOLEAN, Typed, known, truth
+from dpinsights.model.contract import Contract, Feature
+from dpinsights.model.expressions import Member, Node
 from dpinsights.model.names import FrozenMap
 from dpinsights.model.report import Period
 from dpinsights.model.values import ValueType
@@ -50,64 +44,6 @@ class ResolvedFeature:
         return "customer" if self.table is None else "row"
 
 
-def rows_table(node: Node | None) -> str | None:
-    """The many-row table that a node is about, or None.
-
-    Raises:
-        Fault: `two-row-tables` or `mixed-level`.
-    """
-    nodes = list(walk(node))
-    tables = sorted({part.table for part in nodes if isinstance(part, RowColumn)})
-    if len(tables) > 1:
-        raise Fault(
-            "two-row-tables",
-            f"rows of {' and '.join(tables)} don't meet: one of them must enter through a feature",
-        )
-    if tables and any(isinstance(part, CustomerColumn | Absent | Aggregate) for part in nodes):
-        raise Fault(
-            "mixed-level", f"this is about rows of {tables[0]} and about customers at once: split it in two"
-        )
-    return tables[0] if tables else None
-
-
-def period_of(contract: Contract, table_name: str, period: Period) -> Node | None:
-    """The condition that a row lies in the period, half-open; None for a table without a time column."""
-    table = contract.tables[table_name]
-    if table.time is None:
-        return None
-    column = table.columns[table.time]
-    unit = ranges.DAY if isinstance(column, Timestamp) else 1
-    if not isinstance(column, Date | Timestamp):
-        raise Fault("time-not-a-date", f"the time column of {table_name} is no date or timestamp")
-    start, until = ((day - ranges.EPOCH).days * unit for day in (period.start, period.until))
-    time = RowColumn(table_name, table.time)
-    return build.all_of(
-        [build.compared(">=", time, Constant(start)), build.compared("<", time, Constant(until))]
-    )
-
-
-def within_period(contract: Contract, table_name: str, period: Period, condition: Node | None) -> Node | None:
-    """A condition about rows together with the period's."""
-    parts = [part for part in (period_of(contract, table_name, period), condition) if part is not None]
-    whole = build.all_of(parts)
-    return None if whole == build.TRUE else whole
-
-
-def whole_bounds(bounds: Bounds, step: Decimal) -> tuple[int, int]:
-    """Bounds in steps.
-
-    Raises:
-        Fault: `bounds-order`, `not-whole-steps` or `out-of-range`.
-    """
-    low, high = (ranges.steps_of(bound, step) for bound in bounds)
-    if low >= high:
-        raise Fault(
-            "bounds-order",
-            f"the lower bound must lie below the upper one, found {bounds[0]:f} and {bounds[1]:f}",
-        )
-    return low, high
-
-
 @dataclass
 class Features:
     """The features of one contract over one period; resolved when first asked for."""
@@ -120,12 +56,17 @@ class Features:
     _open: list[str] = field(default_factory=list)
 
     def lookup(self, parts: tuple[str, ...]) -> Typed:
-        """The value behind a name: a feature or a full column name."""
+        """The value behind a name: a feature, a full column name, or an end of the period."""
+        ends = end_of_period(".".join(parts), self.period)
+        if ends is not None:
+            return ends
         if len(parts) == 1 and parts[0] in self.contract.features:
             try:
                 feature = self.get(parts[0])
             except Cycle:
                 raise
+            except PeriodFault as fault:
+                raise fault.of(parts[0]) from None
             except Fault:
                 raise _broken(parts[0]) from None
             return Typed(feature.node, feature.type)
@@ -183,18 +124,46 @@ class Features:
     def _resolve(self, name: str, feature: Feature) -> ResolvedFeature:
         kind = feature.kind
         with within(kind):
-            about: str | None
-            if kind == "count":
-                about = many_rows(self.contract, feature.of)
-                value = Typed(build.TRUE, ValueType("number", 1, 1, nullable=False))
-            else:
-                value = parse(feature.of, self.lookup)
-                known(value)
-                about = rows_table(value.node)
-        if kind in ("cut", "recode", "expression"):
-            result = {"cut": cut, "recode": recode, "expression": self._bounded}[kind](feature, value)
-            return ResolvedFeature(name, result.node, known(result), about, feature.name)
-        if about is None:
+            value, about = self._value(feature)
+        match kind:
+            case "member":
+                result = value
+            case "cut":
+                result = cut(feature, value)
+            case "recode":
+                result = recode(feature, value)
+            case "periods":
+                result = periods(feature, value, self.period)
+            case "expression":
+                result = bounded(feature, value)
+            case "ratio":
+                assert feature.ratio is not None
+                with within(kind, 1):
+                    below = parse(feature.ratio[1], self.lookup)
+                result = ratio(feature, value, below)
+            case _:
+                result, about = self._over_rows(feature, value, about), None
+        return ResolvedFeature(name, result.node, known(result), about, feature.name)
+
+    def _value(self, feature: Feature) -> tuple[Typed, str | None]:
+        """What a feature is taken of, and the table whose rows that is about."""
+        if feature.kind == "count":
+            about = many_rows(self.contract, feature.of)
+            return Typed(build.TRUE, ValueType("number", 1, 1, nullable=False)), about
+        if feature.kind == "member":
+            parties = self.contract.parties
+            if feature.of not in parties:
+                hint = nearest(feature.of, parties) or " or ".join(parties)
+                raise Fault("unknown-party", f"'{feature.of}' is not a party of this contract", hint)
+            return Typed(Member(feature.of), BOOLEAN), None
+        with within(*((0,) if feature.kind == "ratio" else ())):
+            value = parse(feature.of, self.lookup)
+        return value, rows_table(value.node)
+
+    def _over_rows(self, feature: Feature, value: Typed, table: str | None) -> Typed:
+        kind = feature.kind
+        assert kind in OVER_ROWS
+        if table is None:
             with within(kind):
                 raise Fault(
                     "not-about-rows",
@@ -204,51 +173,26 @@ class Features:
         if feature.where is not None:
             with within("where"):
                 where = truth(parse(feature.where, self.lookup)).node
-                if rows_table(where) != about:
-                    raise Fault("where-about-rows", f"where must be about rows of {about}")
-        result = self._aggregate(feature, value, about, where)
-        return ResolvedFeature(name, result.node, known(result), None, feature.name)
+                if rows_table(where) != table:
+                    raise Fault("where-about-rows", f"where must be about rows of {table}")
+        rows = within_period(self.contract, table, self._time(feature, table), where)
+        return aggregated(feature, value, table, rows, self.lookup)
 
-    def _aggregate(self, feature: Feature, value: Typed, table: str, where: Node | None) -> Typed:
-        kind, of = feature.kind, known(value)
-        counted = kind in ("count", "any")
-        with within(kind):
-            _check_measure(kind, value)
-            if kind == "any":
-                where = conjunction(value.node)
-            if kind in ("first", "last") and self.contract.tables[table].time is None:
-                raise Fault(
-                    "time-needed",
-                    f"{kind} goes by the time column, and {table} declares none",
-                    f"time: in {table}",
-                )
+    def _time(self, feature: Feature, table: str) -> Days | None:
+        """The time that a feature's rows must lie in."""
         time = self.contract.tables[table].time
+        for needs, given in ((feature.kind, feature.kind in ("first", "last")), ("during", feature.during)):
+            if given and time is None:
+                with within(needs):
+                    raise Fault(
+                        "time-needed",
+                        f"{needs} goes by the time column, and {table} declares none",
+                        f"time: in {table}",
+                    )
         if time is not None and f"{table}.{time}" in self.broken:
             raise _broken(f"{table}.{time}")
-        rows = within_period(self.contract, table, self.period, where)
-        node = Aggregate(cast(How, kind), table, None if counted else value.node, rows)
-        if kind == "any":
-            return Typed(node, ValueType("boolean", 0, 1, nullable=False))
-        if kind in ("sum", "count"):
-            unit, step = (None, Decimal(1)) if kind == "count" else (of.unit, of.step)
-            with within("bounds"):
-                assert feature.bounds is not None  # the contract's own rule
-                low, high = whole_bounds(feature.bounds, step)
-            return Typed(
-                build.clamped(node, low, high),
-                ValueType("number", low, high, nullable=False, step=step, unit=unit),
-            )
-        return self._bounded(feature, Typed(node, replace(of, nullable=True)))
-
-    def _bounded(self, feature: Feature, value: Typed) -> Typed:
-        if feature.bounds is None:
-            return value
-        with within("bounds"):
-            kind = known(value)
-            if kind.kind != "number":
-                raise Fault("field-not-taken", f"bounds are of numbers, and this is {value.kind}")
-            low, high = whole_bounds(feature.bounds, kind.step)
-        return Typed(build.clamped(value.node, low, high), replace(kind, low=low, high=high))
+        with within("during"):
+            return during(feature, self.period)
 
 
 class Cycle(Fault):
@@ -261,30 +205,3 @@ class Cycle(Fault):
 
 def _broken(name: str) -> Fault:
     return Fault("broken-feature", f"{name} has a problem of its own")
-
-
-def _check_measure(kind: str, value: Typed) -> None:
-    of = known(value).kind
-    if kind == "any" and of != "boolean":
-        raise Fault("not-a-condition", f"any asks for a condition, and this is {value.kind}")
-    if kind == "sum" and of not in ("number", "boolean"):
-        raise Fault("wrong-type", f"can't add up {value.kind}", "count")
-    if kind in ("min", "max") and of not in ("number", "date", "timestamp"):
-        raise Fault(
-            "wrong-type", f"{value.kind} has no {kind}", "any" if of == "boolean" else "first or last"
-        )
-
-
-def many_rows(contract: Contract, name: str) -> str:
-    """A many-row table's name.
-
-    Raises:
-        Fault: `unknown-table` or `not-many-rows`.
-    """
-    if name not in contract.tables:
-        raise Fault("unknown-table", f"no table '{name}' in the contract", nearest(name, contract.tables))
-    if contract.tables[name].rows != "many":
-        raise Fault(
-            "not-many-rows", f"{name} has one row for each customer, so its rows are customers", "customers"
-        )
-    return name

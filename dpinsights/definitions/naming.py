@@ -9,6 +9,7 @@ from dpinsights.definitions.places import Fault, nearest
 from dpinsights.definitions.ranges import FIRST_DAY, FIRST_SECOND, LAST_DAY, LAST_SECOND, steps_of
 from dpinsights.definitions.typed import Typed
 from dpinsights.model.contract import (
+    PERIOD_NAMES,
     Boolean,
     Category,
     Column,
@@ -34,10 +35,12 @@ def columns_of(contract: Contract) -> Iterator[str]:
 def full_name(contract: Contract, text: str) -> str:
     """The full name behind a feature's name, a full name, or a unique short one (`column`, `table.column`).
 
+    The names of the period's ends stay as they are.
+
     Raises:
         Fault: `unknown-name`, `unknown-table`, `unknown-column` or `ambiguous-name`.
     """
-    if text in contract.features or text in contract.tables:
+    if text in contract.features or text in contract.tables or text in PERIOD_NAMES:
         return text
     parts = tuple(text.split("."))
     if len(parts) < 3:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from fractions import Fraction
 
 from dpinsights.definitions import building as build
 from dpinsights.definitions.places import Fault, nearest
@@ -301,3 +302,49 @@ def _days(operator: Operator, left: Typed, right: Typed, nullable: bool) -> Type
     if low < FIRST_DAY - 40_000 or high > LAST_DAY + 40_000:
         raise Fault("out-of-range", "this date can lie more than a century outside 1900 to 2199")
     return Typed(build.arithmetic(operator, left.node, right.node), ValueType("date", low, high, nullable))
+
+
+def divided(left: Typed, right: Typed, step: Decimal) -> Typed:
+    """One number over another, rounded half-even to whole steps; null where a side is null or the right one is 0.
+
+    Args:
+        left: the number above the line.
+        right: the number below it: a plain one, which leaves the unit, or one of the same unit, which takes it away.
+        step: what one step of the quotient is worth.
+
+    Raises:
+        Fault: `wrong-type`, `unit-mismatch`, or `out-of-range` if a side can leave 62 bits once it is brought to steps.
+
+    >>> half = divided(number(Decimal(1)), number(Decimal(8)), Decimal("0.01"))
+    >>> half.node, half.type.step
+    (Constant(value=12), Decimal('0.01'))
+    """
+    one, other = known(left), known(right)
+    for side in (left, right):
+        if known(side).kind != "number":
+            raise Fault("wrong-type", f"a quotient is of numbers, and this is {side.kind}")
+    if other.unit and one.unit != other.unit:
+        above = one.unit or "a plain number"
+        raise Fault("unit-mismatch", f"{above} over {other.unit}: both of one unit, or the right one plain")
+    factor = Fraction(one.step) / (Fraction(other.step) * Fraction(step))
+    top = (one.low * factor.numerator, one.high * factor.numerator)
+    bottom = (other.low * factor.denominator, other.high * factor.denominator)
+    fit(*top, *bottom)
+    node = build.divided(
+        build.arithmetic("*", left.node, Constant(factor.numerator)),
+        build.arithmetic("*", right.node, Constant(factor.denominator)),
+    )
+    least, most = quotients(top, bottom)
+    nullable = one.nullable or other.nullable or bottom[0] <= 0 <= bottom[1]
+    return Typed(node, ValueType("number", least, most, nullable, step, None if other.unit else one.unit))
+
+
+def quotients(left: tuple[int, int], right: tuple[int, int]) -> tuple[int, int]:
+    """The lowest and highest rounded quotient of two ranges, 0 never below the line; (0, 0) if only 0 is there.
+
+    >>> quotients((-5, 9), (0, 2)), quotients((1, 9), (-2, 3))
+    ((-5, 9), (-9, 9))
+    """
+    edges = {edge for edge in (*right, -1, 1) if edge and right[0] <= edge <= right[1]}
+    found = [round(Fraction(top, bottom)) for top in left for bottom in edges]
+    return min(found, default=0), max(found, default=0)

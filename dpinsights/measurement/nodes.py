@@ -6,7 +6,7 @@ nodes are total and their ranges were proved when they were made, so none of thi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import assert_never
 
 from sqlglot import exp
@@ -27,8 +27,10 @@ from dpinsights.model.expressions import (
     Cut,
     DatePart,
     DateTrunc,
+    Divide,
     In,
     IsNull,
+    Member,
     Node,
     Not,
     Or,
@@ -36,7 +38,7 @@ from dpinsights.model.expressions import (
     RowColumn,
 )
 
-Leaf = RowColumn | CustomerColumn | Absent | Aggregate
+Leaf = RowColumn | CustomerColumn | Absent | Member | Aggregate
 Leaves = Callable[[Leaf], Sql]
 """Where a leaf's value is found."""
 
@@ -47,7 +49,7 @@ _ARITHMETIC = {"+": exp.Add, "-": exp.Sub, "*": exp.Mul}
 def value(node: Node, leaves: Leaves) -> Sql:
     """A node as a BIGINT."""
     match node:
-        case RowColumn() | CustomerColumn() | Absent() | Aggregate():
+        case RowColumn() | CustomerColumn() | Absent() | Member() | Aggregate():
             return leaves(node)
         case Constant(constant):
             return tree.number(constant)
@@ -55,6 +57,8 @@ def value(node: Node, leaves: Leaves) -> Sql:
             return tree.cast(condition(node, leaves), "BIGINT")
         case Arithmetic(operator, left, right):
             return tree.binary(_ARITHMETIC[operator], value(left, leaves), value(right, leaves))
+        case Divide(left, right):
+            return _divided(value(left, leaves), value(right, leaves))
         case Coalesce(parts):
             return tree.call("coalesce", *(value(part, leaves) for part in parts))
         case Case(branches, otherwise):
@@ -65,7 +69,9 @@ def value(node: Node, leaves: Leaves) -> Sql:
         case Clamp(part, low, high):
             return tree.clamped(value(part, leaves), tree.number(low), tree.number(high))
         case Cut(part, at):
-            return _cut(value(part, leaves), at)
+            return _cut(value(part, leaves), at, range(len(at) + 1))
+        case Recode(Cut(part, at), codes):
+            return _cut(value(part, leaves), at, codes)
         case Recode(part, codes):
             return _recode(value(part, leaves), codes)
         case DatePart(part, of, seconds):
@@ -95,13 +101,44 @@ def condition(node: Node, leaves: Leaves) -> Sql:
             return tree.binary(exp.NEQ, value(node, leaves), tree.number(0))
 
 
-def _cut(part: Sql, at: tuple[int, ...]) -> Sql:
-    """The number of cuts at or below the value: the first cut above it names its label."""
+def _divided(left: Sql, right: Sql) -> Sql:
+    """Rounded half-even in whole numbers of 64 bits: both sides lie within 2^62, so twice a remainder fits."""
+    above = tree.binary(exp.Mul, left, tree.call("sign", right))
+    below = tree.call("nullif", tree.call("abs", right), tree.number(0))
+    return tree.cast(tree.half_even(above, below), "BIGINT")
+
+
+FEW = 16
+"""Cuts that are tried one by one; more are halved, so that a value meets the logarithm of their number."""
+
+
+def _cut(part: Sql, at: tuple[int, ...], codes: Sequence[int]) -> Sql:
+    """The code beside the number of cuts at or below the value; -1 stands for null."""
     branches: list[tuple[Sql, Sql]] = [(tree.is_null(part), exp.null())]
-    branches += [
-        (tree.binary(exp.LT, part, tree.number(cut)), tree.number(code)) for code, cut in enumerate(at)
+    if len(at) <= FEW:
+        return tree.case([*branches, *_below(part, at, codes)], _code(codes[len(at)]))
+    return tree.case(branches, _halved(part, at, codes))
+
+
+def _halved(part: Sql, at: Sequence[int], codes: Sequence[int]) -> Sql:
+    if len(at) <= FEW:
+        return tree.case(_below(part, at, codes), _code(codes[len(at)]))
+    middle = len(at) // 2
+    low = _halved(part, at[:middle], codes[: middle + 1])
+    high = _halved(part, at[middle + 1 :], codes[middle + 1 :])
+    return tree.case([(tree.binary(exp.LT, part, tree.number(at[middle])), low)], high)
+
+
+def _below(part: Sql, at: Sequence[int], codes: Sequence[int]) -> list[tuple[Sql, Sql]]:
+    """The first cut above the value names its code."""
+    return [
+        (tree.binary(exp.LT, part, tree.number(cut)), _code(code))
+        for cut, code in zip(at, codes, strict=False)
     ]
-    return tree.case(branches, tree.number(len(at)))
+
+
+def _code(code: int) -> Sql:
+    return tree.number(None if code == -1 else code)
 
 
 def _recode(part: Sql, codes: tuple[int, ...]) -> Sql:

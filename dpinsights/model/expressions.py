@@ -2,8 +2,8 @@
 
 The definitions room checks a text against the contract and turns it into these nodes; by then categories are codes
 (0 to keys-1, in the contract's order), booleans 0 or 1, decimals whole steps, dates days since 1970-01-01, timestamps
-seconds since 1970-01-01 00:00 on the clock of their zone. Logic has SQL's three values. No node can raise: there is no
-division, no cast, and ranges were proved to fit 62 bits before a node is made.
+seconds since 1970-01-01 00:00 on the clock of their zone. Logic has SQL's three values. No node can raise: a division
+by 0 is null, there is no cast, and ranges were proved to fit 62 bits before a node is made.
 
 A node is either about a row (it holds a `RowColumn`) or about a customer (it holds none). `Aggregate` is a leaf about
 a customer, whose own `value` and `where` are about the rows of one table.
@@ -19,7 +19,7 @@ Comparator = Literal["=", "<>", "<", "<=", ">", ">="]
 Operator = Literal["+", "-", "*"]
 Part = Literal["year", "quarter", "month", "day", "weekday", "hour"]
 Unit = Literal["year", "quarter", "month", "week", "day"]
-How = Literal["sum", "count", "any", "min", "max", "first", "last"]
+How = Literal["sum", "count", "any", "min", "max", "first", "last", "distinct", "favourite"]
 
 
 @dataclass(frozen=True)
@@ -46,18 +46,28 @@ class Absent:
 
 
 @dataclass(frozen=True)
+class Member:
+    """1 where the customer is a member of a party, else 0."""
+
+    party: str
+
+
+@dataclass(frozen=True)
 class Aggregate:
     """A value made from a customer's rows in one many-row table.
 
-    Over no rows: sum and count are 0, any is 0 (false), min, max, first and last are null. Nulls of `value` are
-    skipped; `any` asks for a row where `where` is true. `first` and `last` go by the table's time column, ties by
-    the canonical order of all declared columns, smallest first.
+    Over no rows: sum, count and distinct are 0, any is 0 (false), min, max, first, last and favourite are null. Nulls
+    of `value` are skipped; `any` asks for a row where `where` is true. `first` and `last` go by the table's time
+    column, ties by the canonical order of all declared columns, smallest first. `distinct` counts different values.
+    `favourite` is the value of most rows, or that with the largest sum of `weight`, where rows without a weight are
+    skipped too; ties go to the smallest value.
     """
 
     how: How
     table: str
     value: Node | None
     where: Node | None
+    weight: Node | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +115,14 @@ class In:
 @dataclass(frozen=True)
 class Arithmetic:
     operator: Operator
+    left: Node
+    right: Node
+
+
+@dataclass(frozen=True)
+class Divide:
+    """The quotient rounded half-even to a whole number; null where a side is null or the right one is 0."""
+
     left: Node
     right: Node
 
@@ -166,8 +184,8 @@ class DateTrunc:
 
 
 Node: TypeAlias = (
-    RowColumn | CustomerColumn | Absent | Aggregate | Constant | Compare | And | Or | Not | IsNull | In | Arithmetic
-    | Coalesce | Case | Clamp | Cut | Recode | DatePart | DateTrunc
+    RowColumn | CustomerColumn | Absent | Member | Aggregate | Constant | Compare | And | Or | Not | IsNull | In
+    | Arithmetic | Divide | Coalesce | Case | Clamp | Cut | Recode | DatePart | DateTrunc
 )  # fmt: skip
 
 
@@ -195,7 +213,7 @@ def _walk_value(value: object, into_aggregates: bool) -> Iterator[Node]:
 
 
 def tables_of(node: Node | None) -> frozenset[str]:
-    """The tables that a node reads."""
+    """The tables that a node names; those of a party's members, which `Member` reads, are the contract's to know."""
     return frozenset(
         n.table
         for n in walk(node, into_aggregates=True)

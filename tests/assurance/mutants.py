@@ -25,7 +25,7 @@ from dpinsights.definitions.loading import load_sources
 from dpinsights.governance.accountant import NOTHING, Decision
 from dpinsights.governance.ledger import sqlite
 from dpinsights.governance.states import Course, course
-from dpinsights.measurement import aggregation, customers, privatizing, relations, tree
+from dpinsights.measurement import aggregation, customers, privatizing, reader, relations, tree
 from dpinsights.measurement.aggregation import BoundsViolated
 from dpinsights.measurement.engines import duckdb
 from dpinsights.measurement.exact import ExactVector
@@ -325,7 +325,7 @@ def _null_ids() -> Patched:
     def named(*arguments: Any, **options: Any) -> Any:
         return tree.call("coalesce", original(*arguments, **options), tree.text("nobody"))
 
-    with patched((customers, "customer_id", named)):
+    with patched((reader, "customer_id", named)):
         yield
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, timedelta
+from fractions import Fraction
 from typing import assert_never
 
 from dpinsights.model.expressions import (
@@ -20,8 +21,10 @@ from dpinsights.model.expressions import (
     Cut,
     DatePart,
     DateTrunc,
+    Divide,
     In,
     IsNull,
+    Member,
     Node,
     Not,
     Or,
@@ -39,7 +42,7 @@ def evaluate(node: Node, values: Mapping[str, int | None]) -> int | None:
             return values[column]
         case Constant(value):
             return value
-        case Absent() | Aggregate():
+        case Absent() | Member() | Aggregate():
             raise NotImplementedError
         case Compare(operator, left, right):
             one, other = evaluate(left, values), evaluate(right, values)
@@ -60,6 +63,9 @@ def evaluate(node: Node, values: Mapping[str, int | None]) -> int | None:
             if one is None or other is None:
                 return None
             return one + other if operator == "+" else one - other if operator == "-" else one * other
+        case Divide(left, right):
+            one, other = evaluate(left, values), evaluate(right, values)
+            return None if one is None or not other else round(Fraction(one, other))
         case Coalesce(parts):
             return next((v for v in (evaluate(part, values) for part in parts) if v is not None), None)
         case Case(branches, otherwise):

@@ -150,19 +150,14 @@ def test_a_timestamp_s_period_is_in_seconds() -> None:
 def test_the_design_s_report() -> None:
     report = load_report(GOOD / "partner-quarterly.yaml")
     shared, by_category, by_level = check_report(report, CHECKED, load_policy(GOOD / "policy.yaml"))
-    assert (shared.population, shared.value, shared.low, shared.high, shared.rows) == (
-        "shared",
-        None,
-        0,
-        1,
-        None,
-    )
+    assert (shared.population, shared.values, shared.rows) == ("shared", (), None)
     assert [key.key for key in shared.axes[0].keys] == ["北京", "天津", "西藏"]
-    assert (by_category.rows, by_category.groups_per_customer, by_category.high) == ("jd.orders", 4, 500_000)
+    assert (by_category.rows, by_category.groups_per_customer, by_category.values[0].high) == ("jd.orders", 4, 500_000)
     assert by_category.rows_where == WITHIN
     assert [group.size for group in by_category.groups] == [3, 4]
-    assert by_category.value == RowColumn("jd.orders", "amount")
-    assert (by_level.value, by_level.low, by_level.high, by_level.rows_where) == (SPEND, 0, 5_000_000, None)
+    assert by_category.values[0].node == RowColumn("jd.orders", "amount")
+    (spend,) = by_level.values
+    assert (spend.node, spend.low, spend.high, by_level.rows_where) == (SPEND, 0, 5_000_000, None)
     assert by_level.where is not None
 
 
@@ -192,9 +187,9 @@ def test_contributions() -> None:
     products = resolve(count(by="icbc.holdings.product", groups_per_customer=3))
     assert (products.rows, products.groups_per_customer, products.per) == ("icbc.holdings", 3, "customer")
     rows = resolve(count("jd.orders", by="jd.orders.category", rows_per_customer=5))
-    assert (rows.per, rows.rows_per_customer, rows.groups_per_customer, rows.high) == ("row", 5, None, 1)
+    assert (rows.per, rows.rows_per_customer, rows.groups_per_customer, rows.values) == ("row", 5, None, ())
     value = resolve(mean("jd.orders.amount", per="row", rows_per_customer=5, by="icbc.customers.province"))
-    assert (value.low, value.high) == (0, 2_000_000)
+    assert (value.values[0].low, value.values[0].high) == (0, 2_000_000)
     whole = resolve(sum_of("jd.orders.amount", bounds=(0, 100), by="icbc.customers.province"))
     assert (whole.rows, whole.groups_per_customer) == ("jd.orders", None)
     some = resolve(count(rows_where="jd.orders.amount > 100", by="icbc.customers.province"))
@@ -204,11 +199,11 @@ def test_contributions() -> None:
 
 def test_truth_values_have_groups_and_means() -> None:
     found = resolve(mean("holds_cd", by="holds_cd"))
-    assert (found.low, found.high) == (0, 1)
+    assert (found.values[0].low, found.values[0].high) == (0, 1)
     assert [key.key for key in found.axes[0].keys] == ["false", "true"]
     returned = with_features(columns="returned: {type: boolean, nulls: false}")
     assert codes(sum_of("jd.orders.returned"), returned) == ["bounds-needed"]
-    assert resolve(sum_of("jd.orders.returned", bounds=(0, 9)), returned).high == 9
+    assert resolve(sum_of("jd.orders.returned", bounds=(0, 9)), returned).values[0].high == 9
 
 
 def test_bounds_may_not_overflow() -> None:

@@ -41,8 +41,10 @@ from dpinsights.model.expressions import (
     Cut,
     DatePart,
     DateTrunc,
+    Divide,
     In,
     IsNull,
+    Member,
     Node,
     Not,
     Or,
@@ -327,6 +329,8 @@ def evaluate(node: Node, row: Row | None, customer: Customer) -> int | None:
             return None if one is None else one[node.column]
         case Absent():
             return int(customer.ones[node.table] is None)
+        case Member():
+            return int(customer.id in customer.data.members[node.party])
         case Aggregate():
             return _aggregate(node, customer)
         case Constant():
@@ -356,6 +360,9 @@ def evaluate(node: Node, row: Row | None, customer: Customer) -> int | None:
             if left is None or right is None:
                 return None
             return {"+": left + right, "-": left - right, "*": left * right}[node.operator]
+        case Divide():
+            left, right = value(node.left), value(node.right)
+            return None if left is None or not right else round(Fraction(left, right))  # rounds half-even
         case Coalesce():
             return next((known for known in map(value, node.parts) if known is not None), None)
         case Case():
@@ -387,6 +394,8 @@ def _aggregate(node: Aggregate, customer: Customer) -> int | None:
         return len(rows)
     values = [(evaluate(node.value, row, customer), row) for row in rows]
     known = [(value, row) for value, row in values if value is not None]
+    if node.how == "favourite":
+        return _favourite(node, known, customer)
     if node.how in ("first", "last"):
         time = customer.data.tables[node.table].table.time
         assert time is not None
@@ -396,9 +405,20 @@ def _aggregate(node: Aggregate, customer: Customer) -> int | None:
         ranks = [(sign * when, order(row)) for when, (_, row) in zip(times, known, strict=True)]
         return known[ranks.index(min(ranks))][0] if known else None
     numbers = [value for value, _ in known]
+    if node.how == "distinct":
+        return len(set(numbers))
     if node.how in ("min", "max"):
         return (min if node.how == "min" else max)(numbers, default=None)
     return sum(numbers) if node.how == "sum" else len(numbers)
+
+
+def _favourite(node: Aggregate, known: list[tuple[int, Row]], customer: Customer) -> int | None:
+    totals: dict[int, int] = {}
+    for code, row in known:
+        weight = 1 if node.weight is None else evaluate(node.weight, row, customer)
+        if weight is not None:
+            totals[code] = totals.get(code, 0) + weight
+    return min(totals, key=lambda code: (-totals[code], code), default=None)
 
 
 def _calendar(part: int, seconds: bool) -> date:

@@ -23,9 +23,11 @@ from dpinsights.model.expressions import (
     Cut,
     DatePart,
     DateTrunc,
+    Divide,
     How,
     In,
     IsNull,
+    Member,
     Node,
     Not,
     Operator,
@@ -220,10 +222,19 @@ class Builder:
         if value is None:
             return None
         timed = self.contract.tables[table].time is not None
-        how: How = self.rng.choice(["min", "max", "first", "last", "last"] if timed else ["min", "max"])
-        return replace(
-            value, node=Aggregate(how, table, value.node, self.filter(table, how in ("first", "last")))
+        hows: list[How] = ["min", "max", *(["first", "last", "last"] if timed else [])]
+        if kind == "category":
+            hows += ["favourite", "favourite"]
+        how = self.rng.choice(hows)
+        weight = self.column("number", table, RowColumn) if how == "favourite" else None
+        node = Aggregate(
+            how,
+            table,
+            value.node,
+            self.filter(table, how in ("first", "last")),
+            weight.node if weight is not None and self.rng.random() < 0.5 else None,
         )
+        return replace(value, node=node)
 
     def filter(self, table: str, timely: bool) -> Node | None:
         """Which rows an aggregate takes; `timely` keeps out null times, whose rank the rules leave open."""
@@ -245,8 +256,10 @@ class Builder:
     def number(self, table: str | None, depth: int = 0) -> Value:
         """A number of some kind."""
         rng = self.rng
-        form = rng.choice(["leaf"] * 5 + ["arithmetic", "case", "coalesce", "part", "total", "clamp"])
-        if depth >= 2:
+        form = rng.choice(
+            ["leaf"] * 5 + ["arithmetic", "case", "coalesce", "part", "total", "clamp", "divide", "mean"]
+        )
+        if depth >= 2 or (form == "mean" and self.in_aggregate):
             form = "leaf"
         if form == "arithmetic":
             return self.arithmetic(self.number(table, depth + 1), self.number(table, depth + 1))
@@ -263,6 +276,10 @@ class Builder:
             one, two = self.number(table, depth + 1), self.number(table, depth + 1)
             parts = (one.node, two.node, Constant(one.low))
             return Value(Coalesce(parts), "number", min(one.low, two.low), max(one.high, two.high))
+        if form == "divide":
+            return self.divided(self.number(table, depth + 1), self.number(table, depth + 1))
+        if form == "mean":
+            return self.mean()
         if form == "clamp":
             one = self.number(table, depth + 1)
             low, high = sorted((self.inside(one), self.inside(one)))
@@ -280,6 +297,10 @@ class Builder:
         """A customer's sum or count over a many-row table, clamped as a feature's is."""
         table = self.rng.choice(self.many)
         value = self.column("number", table, RowColumn)
+        code = self.column("category", table, RowColumn)
+        if code is not None and self.rng.random() < 0.2:
+            distinct = Aggregate("distinct", table, code.node, self.filter(table, False))
+            return Value(distinct, "number", 0, code.high + 1)
         if value is None or self.rng.random() < 0.4:
             of = value.node if value is not None and self.rng.random() < 0.5 else None
             count = Aggregate("count", table, of, self.filter(table, False))
@@ -292,6 +313,32 @@ class Builder:
         return Value(
             Clamp(Aggregate("sum", table, node, self.filter(table, False)), low, high), "number", low, high
         )
+
+    def mean(self) -> Value:
+        """The mean of a column over a customer's rows, or the share of those for which a condition is true."""
+        table = self.rng.choice(self.many)
+        value = self.column("number", table, RowColumn)
+        where = self.filter(table, False)
+        self.in_aggregate = True
+        if value is None or self.rng.random() < 0.4:
+            value = Value(self.condition(table, 2), "boolean", 0, 1)
+        self.in_aggregate = False
+        most = max(abs(value.low), abs(value.high), 1)
+        times = self.rng.choice([1, 1, 10, 1000]) if most < 2**40 else 1
+        over = self.rng.choice([1, 1, 2, 7])
+        total = Aggregate("sum", table, Arithmetic("*", value.node, Constant(times)), where)
+        count = Arithmetic("*", Aggregate("count", table, value.node, where), Constant(over))
+        return Value(
+            Divide(total, count), "number", value.low * times // over, -(-value.high * times // over)
+        )
+
+    def divided(self, left: Value, right: Value) -> Value:
+        """A quotient, now and then by a constant; by 0 now and then."""
+        if self.rng.random() < 0.4:
+            divisor = self.rng.choice([-3, -2, 0, 2, 2, 4, 10, 100])
+            right = Value(Constant(divisor), "number", divisor, divisor)
+        most = max(abs(left.low), abs(left.high))
+        return Value(Divide(left.node, right.node), "number", -most, most)
 
     def arithmetic(self, left: Value, right: Value) -> Value:
         """A sum, difference or product; no product whose range would not fit."""
@@ -318,7 +365,11 @@ class Builder:
         if form in ("and", "or"):
             parts = tuple(self.condition(table, depth + 1) for _ in range(rng.randint(2, 3)))
             return And(parts) if form == "and" else Or(parts)
-        kind = rng.choice(["boolean", "category", "category", "number", "moment", "null", "absent", "any"])
+        kind = rng.choice(
+            ["boolean", "category", "category", "number", "moment", "null", "absent", "any", "member"]
+        )
+        if kind == "member" and table is None:
+            return Member(rng.choice(list(self.contract.parties)))
         if kind == "absent" and self.ones and table is None:
             return Absent(rng.choice(self.ones))
         if kind == "any" and table is None and depth < 2:
