@@ -33,7 +33,15 @@ from scipy import sparse
 from scipy.special import chdtrc
 
 from dpinsights.errors import InternalError
-from dpinsights.estimation.equations import Floats, Integers, equations, image, inverse_of, joined
+from dpinsights.estimation.equations import (
+    Floats,
+    Integers,
+    equations,
+    image,
+    joined,
+    quadratic_forms,
+    solver,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,12 +146,12 @@ def consistent(observed: Sequence[Observed], *, alarm: float = 1e-6) -> Adjusted
     degrees = rows.shape[0]
     if degrees:
         weighted = rows @ sparse.diags_array(noise)
-        solve, quadratic = inverse_of(sparse.csc_array(weighted @ rows.T))
+        solve = solver(sparse.csc_array(weighted @ rows.T))
         gap = rows @ noisy
         multipliers = solve(gap)
         statistic = max(float(gap @ multipliers), 0.0)
         values = noisy - weighted.T @ multipliers
-        variances = np.clip(noise - quadratic(sparse.csr_array(weighted.T)), 0.0, noise)
+        variances = np.clip(noise - quadratic_forms(solve, sparse.csr_array(weighted.T)), 0.0, noise)
         p_value = float(chdtrc(degrees, statistic))
     else:
         values, variances, statistic, p_value = noisy, noise, 0.0, 1.0
@@ -214,7 +222,7 @@ def _non_negative(tables: Sequence[Observed], fitted: Sequence[Floats], cells: S
         if np.abs(gap).max() < close:
             break
         free = sums @ sparse.diags_array((real > 0) * square)
-        step = inverse_of(sparse.csc_array(free @ sums.T + sparse.diags_array(noise)))[0](gap)
+        step = solver(sparse.csc_array(free @ sums.T + sparse.diags_array(noise)))(gap)
         length = 1.0
         while (
             at(multipliers + length * step)[0] > value - 1e-4 * length * float(gap @ step) and length > 1e-9

@@ -13,14 +13,14 @@ from scipy.sparse.linalg import splu
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-DENSE = 2_500
-"""Up to so many equations are solved by a dense inverse; beyond, variances take a sparse solve for each cell."""
+FULL = 0.1
+"""A matrix with more than this share of entries is taken as a dense one."""
 
 VANISHES = 1e-10
 """An eigenvalue below this, of a Gram matrix scaled to ones on its diagonal, is zero."""
 
-BLOCK = 1 << 22
-"""How many numbers a dense block of the variances may hold."""
+BLOCK = 1 << 21
+"""About how many numbers of an inverse, and products with them, are held at a time."""
 
 
 def joined(one: Integers, other: Integers) -> Integers:
@@ -87,26 +87,36 @@ def _vanishing(gram: sparse.csr_array, others: sparse.csr_array) -> sparse.csr_a
     return sparse.csr_array(basis @ root)
 
 
-def inverse_of(
-    matrix: sparse.csc_array,
-) -> tuple[Callable[[Floats], Floats], Callable[[sparse.csr_array], Floats]]:
-    """A positive definite matrix's solve, and r' K^-1 r for each row r of another matrix."""
-    size = matrix.shape[0]
-    rows = max(BLOCK // size, 1)
-    if size <= DENSE:
-        inverse = linalg.cho_solve(linalg.cho_factor(matrix.toarray()), np.eye(size))
+def solver(matrix: sparse.csc_array) -> Callable[[Floats], Floats]:
+    """The solve of a positive definite matrix, for one or more right sides in columns."""
+    if matrix.nnz > FULL * matrix.shape[0] ** 2:
+        factors = linalg.cho_factor(matrix.toarray())
+        return lambda side: np.asarray(linalg.cho_solve(factors, side))
+    return splu(matrix, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}).solve
 
-        def quadratic(sides: sparse.csr_array) -> Floats:
-            parts = [sides[at : at + rows] for at in range(0, sides.shape[0], rows)]
-            return np.concatenate([part.multiply(part @ inverse).sum(axis=1) for part in parts])
 
-        return lambda side: inverse @ side, quadratic
-    factors = splu(matrix, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
+def quadratic_forms(solve: Callable[[Floats], Floats], rows: sparse.csr_array) -> Floats:
+    """r' K^-1 r for each row r.
 
-    def solved(sides: sparse.csr_array) -> Floats:
-        parts = [sides[at : at + rows] for at in range(0, sides.shape[0], rows)]
-        return np.concatenate(
-            [part.multiply(factors.solve(part.T.toarray()).T).sum(axis=1) for part in parts]
-        )
-
-    return factors.solve, solved
+    Where rows have few entries, as those of tables that are sums of the finest have, some columns of the inverse are
+    made at a time and few entries of each are looked at: one solve for each column, however many the rows are.
+    """
+    if rows.nnz > FULL * rows.shape[0] * rows.shape[1]:
+        full = rows.toarray()
+        return np.asarray(np.einsum("ij,ji->i", full, solve(full.T)))
+    columns, entries = sparse.csc_array(rows), np.diff(rows.indptr).astype(np.int64)
+    size = rows.shape[1]
+    width = max(BLOCK // max(size, int(entries @ entries) // size), 1)
+    forms = np.zeros(rows.shape[0])
+    for start in range(0, size, width):
+        stop = min(start + width, size)
+        inverse = solve(np.eye(size, stop - start, -start))
+        block = sparse.coo_array(columns[:, start:stop])
+        row, column = block.coords
+        counts = entries[row]  # each entry meets all entries of its row
+        pair = np.repeat(np.arange(len(row)), counts)
+        along = np.arange(len(pair)) - np.repeat(np.cumsum(counts) - counts, counts)
+        other = rows.indptr[row[pair]] + along
+        terms = block.data[pair] * rows.data[other] * inverse[rows.indices[other], column[pair]]
+        forms += np.bincount(row[pair], weights=terms, minlength=len(forms))
+    return forms

@@ -98,7 +98,7 @@ def test_the_fit_is_the_least_squares_one(observed: list[Observed]) -> None:
 def test_named_schemes_by_either_solver(
     scheme: dict[str, Integers], dense: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(equations, "DENSE", 2500 if dense else 0)
+    monkeypatch.setattr(equations, "FULL", 0 if dense else 1)
     monkeypatch.setattr(equations, "BLOCK", 40)
     random = np.random.default_rng(1)
     base = random.integers(0, 1000, len(next(iter(scheme.values())))).astype(float)
