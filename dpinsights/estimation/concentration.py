@@ -30,6 +30,9 @@ from dpinsights.estimation.intervals import Interval, Noisy, fieller, ratio_of_s
 
 Reals = NDArray[np.float64]
 
+CLEARLY = 3.0
+"""By how many standard deviations a bound must be the lower of two to be preferred."""
+
 BIN_PART = 0.1
 """The part of the allowed misses that finding the bin of the top share has."""
 
@@ -147,10 +150,14 @@ def _fitted(bins: _Bins) -> _Bins:
     weight, other = bins.count_scale**-2, bins.sum_scale**-2
     best = np.zeros_like(bins.counts), np.zeros_like(bins.sums)
     least = weight * bins.counts**2 + other * bins.sums**2
-    inside = (bins.counts >= 0) & (bins.sums >= bins.counts * bins.below) & (bins.sums <= bins.counts * bins.above)
+    inside = (
+        (bins.counts >= 0) & (bins.sums >= bins.counts * bins.below) & (bins.sums <= bins.counts * bins.above)
+    )
     rays = []
     for edge in (bins.below, bins.above):  # all of a bin's customers at one edge
-        count = np.maximum((weight * bins.counts + other * edge * bins.sums) / (weight + other * edge**2), 0.0)
+        count = np.maximum(
+            (weight * bins.counts + other * edge * bins.sums) / (weight + other * edge**2), 0.0
+        )
         rays.append((count, count * edge))
     for count, held in (*rays, (np.where(inside, bins.counts, 0.0), np.where(inside, bins.sums, 0.0))):
         distance = weight * (count - bins.counts) ** 2 + other * (held - bins.sums) ** 2
@@ -160,18 +167,19 @@ def _fitted(bins: _Bins) -> _Bins:
     return _Bins(*best, bins.below, bins.above, bins.count_scale, bins.sum_scale, bins.z)
 
 
+def _product(bins: _Bins, one: _Form, other: _Form) -> float:
+    """The covariance of two forms' noise, to the first order."""
+    counts = bins.count_scale**2 * float(one.by_count @ other.by_count)
+    return counts + bins.sum_scale**2 * float(one.by_sum @ other.by_sum)
+
+
 def _limits(bins: _Bins, numerator: _Form, denominator: _Form, z: float) -> tuple[float, float] | None:
     """Fieller's interval of a quotient of forms, with the noise that the derivatives give each of them."""
-
-    def product(one: _Form, other: _Form) -> float:
-        counts = bins.count_scale**2 * float(one.by_count @ other.by_count)
-        return counts + bins.sum_scale**2 * float(one.by_sum @ other.by_sum)
-
     return fieller(
-        Noisy(numerator.value, product(numerator, numerator) ** 0.5),
-        Noisy(denominator.value, product(denominator, denominator) ** 0.5),
+        Noisy(numerator.value, _product(bins, numerator, numerator) ** 0.5),
+        Noisy(denominator.value, _product(bins, denominator, denominator) ** 0.5),
         z,
-        product(numerator, denominator),
+        _product(bins, numerator, denominator),
     )
 
 
@@ -180,7 +188,9 @@ def _gini(bins: _Bins, fitted: _Bins) -> Interval:
     whole = _Form(bins.n * bins.s, bins.s * ones, bins.n * ones)
     chords, within = _chords(bins), _within(bins)
     # Noise takes the squares in `within` down by its variance.
-    lost = ((bins.sum_scale**2 + bins.below * bins.above * bins.count_scale**2) / (bins.above - bins.below)).sum()
+    lost = (
+        (bins.sum_scale**2 + bins.below * bins.above * bins.count_scale**2) / (bins.above - bins.below)
+    ).sum()
     ends = _Form(
         chords.value - within.value - float(lost),
         chords.by_count - within.by_count,
@@ -215,16 +225,17 @@ def _within(bins: _Bins) -> _Form:
 def _top(bins: _Bins, fitted: _Bins, top: float, miss: float) -> Interval:
     own = -float(ndtri(miss * (1 - BIN_PART) / 2))
     low = min((_least(bins, k, top, own) for k in _plausible(bins, top, miss * BIN_PART)), default=top)
-    tangents = [_tangent(bins, k, top) for k in range(len(bins.counts) + 1)]
     whole = _Form(bins.s, np.zeros_like(bins.counts), np.ones_like(bins.sums))
-    lowest = min(tangents, key=lambda form: form.value)
-    found = _limits(bins, lowest, whole, own)
+    found = _limits(bins, _touching(bins, top), whole, own)
     high = min(max(found[1], top), 1.0) if found else 1.0
     low = min(max(low, top), high)
     if (low <= top and high >= 1) or fitted.n * fitted.s <= 0:
         return Interval(None, low, high)
     most = min(_tangent(fitted, k, top).value for k in range(len(bins.counts) + 1)) / fitted.s
-    shares = np.append(0.0, np.cumsum(fitted.counts)) / fitted.n, np.append(0.0, np.cumsum(fitted.sums)) / fitted.s
+    shares = (
+        np.append(0.0, np.cumsum(fitted.counts)) / fitted.n,
+        np.append(0.0, np.cumsum(fitted.sums)) / fitted.s,
+    )
     value = (most + 1 - float(np.interp(1 - top, *shares))) / 2
     return Interval(min(max(value, low), high), low, high)
 
@@ -233,7 +244,9 @@ def _plausible(bins: _Bins, top: float, miss: float) -> list[int]:
     """The bins that may hold the customer at the top's edge; the right one is missed with at most this probability."""
     z = -float(ndtri(miss / 2))
     size = len(bins.counts)
-    above = np.append(np.cumsum(bins.counts[::-1])[::-1], 0.0) - top * bins.n  # in bin k and above, less the top
+    above = (
+        np.append(np.cumsum(bins.counts[::-1])[::-1], 0.0) - top * bins.n
+    )  # in bin k and above, less the top
     higher = size - np.arange(size + 1)
     scale = bins.count_scale * np.sqrt(higher * (1 - top) ** 2 + (size - higher) * top**2)
     return [k for k in range(size) if above[k] >= -z * scale[k] and above[k + 1] <= z * scale[k + 1]]
@@ -245,6 +258,25 @@ def _tangent(bins: _Bins, k: int, top: float) -> _Form:
     higher = (np.arange(len(bins.counts)) >= k).astype(np.float64)
     by_count = edge * (top - higher)
     return _Form(float(by_count @ bins.counts + higher @ bins.sums), by_count, higher)
+
+
+def _touching(bins: _Bins, top: float) -> _Form:
+    """The tangent at the edge nearest to the top's, or at a neighbour that is clearly a lower bound.
+
+    Every edge gives an upper bound; one taken only because its noisy value is the least would be too low by selection.
+    """
+    higher = np.append(np.cumsum(bins.counts[::-1])[::-1], 0.0)
+    place = int(np.abs(higher - top * bins.n).argmin())
+    taken = nearest = _tangent(bins, place, top)
+    for k in (place - 1, place + 1):
+        if 0 <= k < len(higher):
+            form = _tangent(bins, k, top)
+            apart = _Form(
+                nearest.value - form.value, nearest.by_count - form.by_count, nearest.by_sum - form.by_sum
+            )
+            if apart.value > CLEARLY * _product(bins, apart, apart) ** 0.5 and form.value < taken.value:
+                taken = form
+    return taken
 
 
 def _least(bins: _Bins, k: int, top: float, z: float) -> float:
@@ -264,7 +296,7 @@ def _least(bins: _Bins, k: int, top: float, z: float) -> float:
         numerator = _Form(held + bins.below[k] * left, by_count, higher)
         denominator = _Form(bins.s, np.zeros_like(own), np.ones_like(own))
     found = _limits(bins, numerator, denominator, z)
-    return found[0] if found else top
+    return float(found[0]) if found else top
 
 
 def _lorenz(

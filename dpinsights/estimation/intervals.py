@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from scipy.special import ndtri
 
@@ -90,11 +90,22 @@ class Interval:
 
     An end may be infinite, and only where `value` is None: the estimate has no public bound on that side and its
     denominator is not distinguishable from zero. Such an interval is printed as no number.
+
+    Attributes:
+        value, low, high: the estimate and its limits.
+        free: value and limits before public bounds were applied to them, where they were. Their distances are those of
+            the noise, which a difference needs: two limits cut at the bounds would make it too short.
     """
 
     value: float | None
     low: float
     high: float
+    free: tuple[float, float, float] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def uncut(self) -> tuple[float, float, float] | None:
+        """Value and limits that no public bound has cut, or None without a value."""
+        return None if self.value is None else self.free or (self.value, self.low, self.high)
 
 
 def method(numerator_scale: float, denominator_scale: float) -> str:
@@ -173,8 +184,9 @@ def _within(
         least = most = min(max(least, low), high)
     if denominator.value <= 0 or (least <= low and most >= high):
         return Interval(None, least, most)
-    value = min(max(numerator.value / denominator.value, low), high)
-    return Interval(min(max(value, least), most), least, most)
+    value = numerator.value / denominator.value
+    free = (value, *found) if found else None
+    return Interval(min(max(value, least), most), least, most, free)
 
 
 def fieller(
@@ -201,29 +213,34 @@ def _box(numerator: Noisy, denominator: Noisy, miss: float) -> tuple[float, floa
     return min(quotients), max(quotients)
 
 
-def difference(one: Interval, other: Interval) -> Interval:
+def difference(one: Interval, other: Interval, *, low: float = -math.inf, high: float = math.inf) -> Interval:
     """one - other, of two estimates with independent noise, at the confidence of their intervals.
 
     Without a value of either there is none of the difference, and its limits are those of any difference of the two.
+
+    Args:
+        one, other: the estimates.
+        low, high: public bounds of the difference, if there are any.
 
     >>> difference(Interval(10.0, 7.0, 13.0), Interval(4.0, 0.0, 8.0))
     Interval(value=6.0, low=1.0, high=11.0)
     >>> difference(Interval(10.0, 7.0, 13.0), Interval(None, 0.0, 20.0))
     Interval(value=None, low=-13.0, high=13.0)
     """
-    if one.value is None or other.value is None:
-        return Interval(None, one.low - other.high, one.high - other.low)
-    value = one.value - other.value
-    below = math.hypot(one.value - one.low, other.high - other.value)
-    above = math.hypot(one.high - one.value, other.value - other.low)
-    return Interval(value, value - below, value + above)
+    first, second = one.uncut, other.uncut
+    if first is None or second is None:
+        return Interval(None, max(one.low - other.high, low), min(one.high - other.low, high))
+    value = first[0] - second[0]
+    below = math.hypot(first[0] - first[1], second[2] - second[0])
+    above = math.hypot(first[2] - first[0], second[0] - second[1])
+    return _bounded(value, value - below, value + above, low, high)
 
 
 def quotient(one: Interval, other: Interval) -> Interval:
     """one / other (an index), of two estimates with independent noise, `other` not negative.
 
     Where `other` may be zero there is no value and no upper limit; where only `one` has no value, the limits are those
-    of any quotient of the two.
+    of any quotient of the two. A quotient of what is not negative is not negative.
 
     >>> found = quotient(Interval(10.0, 7.0, 13.0), Interval(5.0, 4.0, 6.0))
     >>> found.value, round(found.low, 2), round(found.high, 2)
@@ -231,24 +248,36 @@ def quotient(one: Interval, other: Interval) -> Interval:
     >>> quotient(Interval(10.0, 7.0, 13.0), Interval(5.0, 0.0, 10.0))
     Interval(value=None, low=0.0, high=inf)
     """
-    if other.value is None or other.low <= 0:
-        return Interval(None, 0.0 if one.low >= 0 else -math.inf, 0.0 if one.high <= 0 else math.inf)
-    if one.value is None:
+    least, most = 0.0 if one.low >= 0 else -math.inf, 0.0 if one.high <= 0 else math.inf
+    first, second = one.uncut, other.uncut
+    if second is None or other.low <= 0:
+        return Interval(None, least, most)
+    if first is None:
         ends = [end / by for end in (one.low, one.high) for by in (other.low, other.high)]
         return Interval(None, min(ends), max(ends))
-    low = _mover(one.value, one.low, other.value, other)
-    high = -_mover(-one.value, -one.high, other.value, other)
-    value = one.value / other.value
-    return Interval(value, min(low, value), max(high, value))
+    if second[1] <= 0:  # it is a public bound that keeps the denominator from zero
+        second = second[0], other.low, max(second[2], second[0])
+    second = (max(second[0], second[1]), second[1], second[2])
+    low = _mover(first[0], first[1], *second)
+    high = -_mover(-first[0], -first[2], *second)
+    value = first[0] / second[0]
+    return _bounded(value, min(low, value), max(high, value), least, most)
 
 
-def _mover(numerator: float, low: float, denominator: float, limits: Interval) -> float:
+def _bounded(value: float, low: float, high: float, least: float, most: float) -> Interval:
+    """Limits cut at public bounds, the value within them."""
+    cut = min(max(low, least), most), max(min(high, most), least)
+    free = (value, low, high) if cut != (low, high) else None
+    return Interval(min(max(value, cut[0]), cut[1]), *cut, free)
+
+
+def _mover(numerator: float, low: float, denominator: float, least: float, most: float) -> float:
     """The t at which the lower limit of numerator - t * denominator is zero; the sign of t is that of `low`.
 
     With x = numerator - low and y the distance to the denominator's limit that matters, t is the smaller root of
     (numerator - t denominator)^2 = x^2 + t^2 y^2, written so that it exists whatever the sign of the square term.
     """
-    limit = limits.high if low >= 0 else limits.low
+    limit = most if low >= 0 else least
     a = limit * (2 * denominator - limit)
     c = low * (2 * numerator - low)
     b = numerator * denominator

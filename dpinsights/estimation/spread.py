@@ -56,13 +56,14 @@ def variance(count: Noisy, first: Noisy, second: Noisy, *, largest: float, miss:
     b = moment * count.value - (z * m * n) ** 2
     c = moment**2 - z**2 * (s2**2 + (2 * m * s1) ** 2 + (m**2 * n) ** 2)
     root = np.sqrt(np.maximum(b**2 - a * c, 0.0))
-    low, high = (min(max(float(end), 0.0), largest) for end in (((b - root) / a).min(), ((b + root) / a).max()))
+    free = float(((b - root) / a).min()), float(((b + root) / a).max())
+    low, high = (min(max(end, 0.0), largest) for end in free)
     if low <= 0 and high >= largest:
         return Interval(None, 0.0, largest)
     # The square of a noisy mean is too large by the mean's own variance, to the first order.
     extra = (first.scale**2 + (mean * count.scale) ** 2) / count.value**2
     value = second.value / count.value - mean**2 + extra
-    return Interval(min(max(value, low), high), low, high)
+    return Interval(min(max(value, low), high), low, high, (value, *free))
 
 
 def _means(count: Noisy, first: Noisy, largest: float, miss: float) -> tuple[float, float]:
