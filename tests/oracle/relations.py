@@ -222,7 +222,9 @@ class Builder:
         if value is None:
             return None
         timed = self.contract.tables[table].time is not None
-        hows: list[How] = ["min", "max", *(["first", "last", "last"] if timed else [])]
+        hows: list[How] = ["min", "max"]
+        if timed:
+            hows += ["first", "last", "last"]
         if kind == "category":
             hows += ["favourite", "favourite"]
         how = self.rng.choice(hows)

@@ -29,8 +29,10 @@ from dpinsights.model.expressions import (
     Cut,
     DatePart,
     DateTrunc,
+    Divide,
     In,
     IsNull,
+    Member,
     Node,
     Not,
     Or,
@@ -314,6 +316,11 @@ def test_other_nodes() -> None:
     ) is None
     assert [value(Recode(Constant(x), (2, -1, 0))) for x in (0, 1, 2)] == [2, None, 0]
     assert value(Recode(null, (1,))) is None
+    halves = [(5, 2), (7, 2), (-5, 2), (-7, 2), (5, -2), (1, 3), (2, 3), (-2, 3), (7, 7), (0, 9)]
+    assert [value(Divide(Constant(a), Constant(b))) for a, b in halves] == [2, 4, -2, -4, -2, 0, 1, -1, 1, 0]
+    assert value(Divide(Constant(5), Constant(0))) is None
+    assert value(Divide(null, Constant(2))) is None and value(Divide(Constant(2), null)) is None
+    assert [value(Member(party)) for party in ("bank", "shop")] == [0, 1]
     moment = Constant(JANUARY * DAY - 1)  # Sunday, 2017-12-31, 23:59:59
     parts = ("year", "quarter", "month", "day", "weekday", "hour")
     assert [value(DatePart(p, moment, True)) for p in parts] == [2017, 4, 12, 31, 7, 23]  # type: ignore[arg-type]
@@ -336,6 +343,10 @@ def test_aggregates() -> None:
     assert total("first", AMOUNT) == 500  # of that day's two rows, the null is skipped
     assert total("last", KIND) == 1
     assert total("count", KIND, Compare("<>", KIND, Constant(0))) == 1  # a null condition is not true
+    assert total("distinct", KIND) == 2 and total("distinct", KIND, never) == 0
+    assert total("favourite", KIND) == 0 and total("favourite", KIND, never) is None  # a and b once each
+    assert value(Aggregate("favourite", "shop.orders", KIND, None, AMOUNT)) == 0  # 5.00 over 2.00
+    assert value(Aggregate("favourite", "shop.orders", KIND, None, Arithmetic("-", Constant(0), AMOUNT))) == 1
     tied = cleaned([], [order("1", "c", "1"), order("1", "b", "9"), order("1", "b", "2")])
     for how in ("first", "last"):  # the smallest row wins a tie
         node = Aggregate(how, "shop.orders", AMOUNT, None)
