@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.optimize import nnls
+from scipy.stats import chi2
 
 from dpinsights.errors import InternalError
 from dpinsights.estimation import equations
@@ -108,6 +109,7 @@ def test_named_schemes_by_either_solver(
     assert joint(found, "values") == pytest.approx(fitted)
     assert joint(found, "variances") == pytest.approx(variances)
     assert (found.statistic, found.degrees) == (pytest.approx(statistic), degrees)
+    assert found.p_value == pytest.approx(chi2.sf(statistic, degrees) if degrees else 1.0)
 
 
 @pytest.mark.parametrize(
