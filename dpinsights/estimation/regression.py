@@ -173,7 +173,8 @@ def _unexplained(
     """The residual sum of squares over the total one, each unbiased to second order, and its least and largest value.
 
     What is explained is quadratic in the coefficients, and its variance is far from what the estimate says where they
-    are near 0. So each end has the variance that it implies: at the coefficients times what makes the end true.
+    are near 0. So each end has the variance that it implies: at the coefficients times what makes the end true,
+    or, where so little is explained that their direction is unknown, in the direction of most noise.
     """
     p = inverse.shape[1]
     count = np.where(known, moments[:, 0, 0], 1.0)
@@ -182,6 +183,7 @@ def _unexplained(
     about_mean[:, 0], about_mean[:, p] = -mean, 1.0
     centred = np.einsum("kbm,db->dkm", noise, about_mean)
     fit = inverse @ (score @ score.transpose(0, 2, 1))
+    spread = np.trace(fit, axis1=1, axis2=2)
     left = np.einsum("da,dab,db->d", residual, moments, residual)
     squares = moments[:, p, p] - moments[:, 0, p] * mean
     total = squares + (centred[:, 0] ** 2).sum(axis=1) / count
@@ -197,9 +199,9 @@ def _unexplained(
         )
         towards = about_mean + factor[:, None] * (residual - about_mean)
         above = np.einsum("dk,dl,klm->dm", towards, towards, noise)
-        variance = (above**2).sum(axis=1) + second_order
-        unbiased = left + np.trace(fit, axis1=1, axis2=2)
-        return Quotient(unbiased, total, variance, (above * below).sum(axis=1), (below**2).sum(axis=1))
+        weak = np.zeros_like(total) if share is None else np.clip((1 - share) * total, 0.0, 4 * spread)
+        variance = np.maximum((above**2).sum(axis=1), 4 * spread * weak) + second_order
+        return Quotient(left + spread, total, variance, (above * below).sum(axis=1), (below**2).sum(axis=1))
 
     here = quotient(None)
     least, most = here.ends(z)

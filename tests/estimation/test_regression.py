@@ -171,7 +171,7 @@ def assert_covers(draws: int, sizes: tuple[int, ...]) -> None:
 
 
 def test_every_term_covers() -> None:
-    assert_covers(500, (200,))
+    assert_covers(1000, (200,))
 
 
 @pytest.mark.slow
