@@ -13,12 +13,13 @@ from dpinsights.definitions.naming import column_value, find_column
 from dpinsights.definitions.periods import Days, PeriodFault, during, end_of_period, periods
 from dpinsights.definitions.places import Fault, nearest, within
 from dpinsights.definitions.recoding import cut, recode
+from dpinsights.definitions.rows import has_time
 from dpinsights.definitions.rows import many_rows as many_rows
 from dpinsights.definitions.rows import rows_table as rows_table
 from dpinsights.definitions.rows import within_period as within_period
 from dpinsights.definitions.typed import BOOLEAN, Typed, known, truth
 from dpinsights.model.contract import Contract, Feature
-from dpinsights.model.expressions import Member, Node
+from dpinsights.model.expressions import Member, Node, conjunction
 from dpinsights.model.names import FrozenMap
 from dpinsights.model.report import Period
 from dpinsights.model.values import ValueType
@@ -175,7 +176,10 @@ class Features:
                 where = truth(parse(feature.where, self.lookup)).node
                 if rows_table(where) != table:
                     raise Fault("where-about-rows", f"where must be about rows of {table}")
-        rows = within_period(self.contract, table, self._time(feature, table), where)
+        time = self._time(feature, table)
+        if time is None and kind in ("first", "last"):
+            where = conjunction(where, has_time(self.contract, table))
+        rows = within_period(self.contract, table, time, where)
         return aggregated(feature, value, table, rows, self.lookup)
 
     def _time(self, feature: Feature, table: str) -> Days | None:

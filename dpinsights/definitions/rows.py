@@ -66,6 +66,13 @@ def period_of(contract: Contract, table_name: str, period: Days) -> Node | None:
     )
 
 
+def has_time(contract: Contract, table_name: str) -> Node:
+    """The condition that a row of a table with a time column has its time: without one it is neither first nor last."""
+    time = contract.tables[table_name].time
+    assert time is not None
+    return build.negated(build.is_null(RowColumn(table_name, time), nullable=True))
+
+
 def within_period(
     contract: Contract, table_name: str, period: Days | None, condition: Node | None
 ) -> Node | None:

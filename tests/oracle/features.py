@@ -23,11 +23,12 @@ from dpinsights.model.contract import (
     Timestamp,
 )
 from dpinsights.model.numbers import plain
-from tests.oracle.oracle import DAY, EPOCH, Customer, Row
+from tests.oracle.oracle import DAY, EPOCH, Customer, Row, order
 from tests.oracle.schemas import Schema
 
 Days = tuple[date, date]
 Meaning = Callable[[Customer], int | None]
+Rows = Callable[[Customer], list[Row]]
 Test = tuple[str, Callable[[Row], bool | None]]
 """A condition about a row: its text, and whether it holds."""
 
@@ -78,7 +79,15 @@ class Maker:
         for party in self.parties:
             self.add({"member": party}, lambda c, party=party: int(c.id in c.data.members[party]))  # type: ignore[misc]
         for table in (name for name, declared in self.tables.items() if declared.rows == "many"):
-            for make in (self.distinct, self.every, self.mean, self.share, self.favourite, self.ratio):
+            for make in (
+                self.distinct,
+                self.every,
+                self.mean,
+                self.share,
+                self.favourite,
+                self.ends,
+                self.ratio,
+            ):
                 make(table)
             self.periods(table)
         return self.made
@@ -119,7 +128,7 @@ class Maker:
         text = f"{full} > {plain(edge * step)}" if edge >= 0 else f"{full} > -{plain(-edge * step)}"
         return text, lambda row: None if (v := row[name]) is None else v > edge
 
-    def rows(self, table: str) -> tuple[dict[str, Any], Callable[[Customer], list[Row]]]:
+    def rows(self, table: str) -> tuple[dict[str, Any], Rows]:
         """`where` and `during` with the rows that they leave."""
         fields: dict[str, Any] = {}
         span: Days | None = self.span
@@ -241,6 +250,27 @@ class Maker:
 
         keys = list(self.tables[table].columns[column].keys)  # type: ignore[union-attr]
         self.add({"favourite": f"{table}.{column}", **fields}, means, keys)
+
+    def ends(self, table: str) -> None:
+        """The value in the first and in the last row that has a time and a value."""
+        time = self.tables[table].time
+        if time is None:
+            return
+        for kind, sign in (("first", 1), ("last", -1)):
+            column = self.rng.choice(list(self.tables[table].columns))
+            fields, rows = self.rows(table)
+
+            def means(
+                customer: Customer, column: str = column, sign: int = sign, rows: Rows = rows
+            ) -> int | None:
+                known = [
+                    (sign * when, order(row), row[column])
+                    for row in rows(customer)
+                    if row[column] is not None and (when := row[time]) is not None
+                ]
+                return min(known, default=(0, (), None))[2]
+
+            self.add({kind: f"{table}.{column}", **fields}, means)
 
     def ratio(self, table: str) -> None:
         """A sum over a count."""

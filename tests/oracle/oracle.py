@@ -61,6 +61,8 @@ Row = dict[str, int | None]
 Contributions = dict[tuple[str, int], tuple[int, ...]]
 
 DAY = 86_400
+MOST = 2**62
+"""What a sum is clamped to, either side of 0."""
 EPOCH = date(1970, 1, 1)
 FIRST_DAY = (date(1900, 1, 1) - EPOCH).days
 LAST_DAY = (date(2199, 12, 31) - EPOCH).days
@@ -409,7 +411,7 @@ def _aggregate(node: Aggregate, customer: Customer) -> int | None:
         return len(set(numbers))
     if node.how in ("min", "max"):
         return (min if node.how == "min" else max)(numbers, default=None)
-    return sum(numbers) if node.how == "sum" else len(numbers)
+    return _clamp(sum(numbers), -MOST, MOST) if node.how == "sum" else len(numbers)
 
 
 def _favourite(node: Aggregate, known: list[tuple[int, Row]], customer: Customer) -> int | None:
@@ -418,6 +420,7 @@ def _favourite(node: Aggregate, known: list[tuple[int, Row]], customer: Customer
         weight = 1 if node.weight is None else evaluate(node.weight, row, customer)
         if weight is not None:
             totals[code] = totals.get(code, 0) + weight
+    totals = {code: min(max(total, -MOST), MOST) for code, total in totals.items()}
     return min(totals, key=lambda code: (-totals[code], code), default=None)
 
 
