@@ -28,19 +28,42 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dpinsights.definitions.python import count, mean, sum
+    from dpinsights.definitions.python import (
+        concentration,
+        corr,
+        count,
+        crosstab,
+        funnel,
+        histogram,
+        mean,
+        median,
+        pairs,
+        quantile,
+        ratio,
+        regression,
+        retention,
+        share,
+        std,
+        sum,
+        top,
+        var,
+    )
     from dpinsights.errors import DpInsightsError
     from dpinsights.session import Session, open
 
-__all__ = ["DpInsightsError", "Session", "count", "mean", "open", "sum"]
+_QUERIES = (
+    "concentration", "corr", "count", "crosstab", "funnel", "histogram", "mean", "median", "pairs", "quantile", "ratio", "regression", "retention", "share", "std", "sum", "top", "var",
+)  # fmt: skip
+
+__all__ = [
+    "DpInsightsError", "Session", "concentration", "corr", "count", "crosstab", "funnel", "histogram", "mean", "median", "open", "pairs", "quantile", "ratio", "regression", "retention", "share", "std", "sum", "top", "var",
+]  # fmt: skip
 
 _HOMES = {
     "DpInsightsError": "dpinsights.errors",
     "Session": "dpinsights.session",
-    "count": "dpinsights.definitions.python",
-    "mean": "dpinsights.definitions.python",
     "open": "dpinsights.session",
-    "sum": "dpinsights.definitions.python",
+    **dict.fromkeys(_QUERIES, "dpinsights.definitions.python"),
 }
 
 

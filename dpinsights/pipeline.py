@@ -16,7 +16,7 @@ from typing import Any
 from dpinsights.definitions.loading import load_checked, load_policy, load_report, load_sources
 from dpinsights.definitions.resolving import CheckedContract, check_report, report_digests
 from dpinsights.errors import LedgerError
-from dpinsights.estimation.estimates import CONFIDENCE, tables
+from dpinsights.estimation.estimates import tables
 from dpinsights.governance.ledger.interface import Ledger, Run
 from dpinsights.measurement.aggregation import BoundsViolated, exact_vectors
 from dpinsights.measurement.customers import Reader
@@ -190,7 +190,7 @@ def release_of(
         start=report.period.start,
         until=report.period.until,
         released_on=now.date(),
-        confidence=CONFIDENCE,
+        confidence=planned.confidence,
         origin=origin,
         approved=False,
         statement=_statement(planned, run, ledger, losses),
@@ -202,12 +202,8 @@ def release_of(
 
 def _loss(planned: Plan, key: str, drawn: tuple[NoisyVector, ...]) -> tuple[float, float]:
     """OpenDP's map(1) and map(2), added over a measurement's draws."""
-    draw = planned.draw(key)
-    l2_squared, size = draw.measurement.l2_squared, draw.measurement.relation.cells
-    noises = [
-        GaussianNoise(unit=planned.partnership, size=size, l2_squared=l2_squared, scale=vector.scale)
-        for vector in drawn
-    ]
+    measurement = planned.draw(key).measurement
+    noises = [GaussianNoise.of(measurement, unit=planned.partnership, scale=vector.scale) for vector in drawn]
     return sum(noise.rho(1) for noise in noises), sum(noise.rho(2) for noise in noises)
 
 

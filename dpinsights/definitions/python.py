@@ -35,6 +35,16 @@ class QueryFields(TypedDict, total=False):
     where: str
     rows_where: str
     bounds: tuple[Number, Number] | Sequence[Number]
+    over_bounds: tuple[Number, Number] | Sequence[Number]
+    at: Sequence[Number]
+    cuts: Sequence[Number]
+    values_per_customer: int
+    most: int
+    method: Literal["pearson", "spearman"]
+    top_share: Number
+    cumulative: bool
+    compare: Mapping[str, str] | Sequence[Mapping[str, str]]
+    test: Literal["difference", "trend", "independence"]
     groups_per_customer: int
     rows_per_customer: int
     margin: Number
@@ -81,6 +91,123 @@ def mean(of: str, **fields: Unpack[QueryFields]) -> Query:
     return _query("mean", of, fields)
 
 
+def share(of: str, **fields: Unpack[QueryFields]) -> Query:
+    """The share of customers (or rows) for which a condition is true.
+
+    >>> share("jd_orders > 0", by="icbc.customers.wealth_tier", population="icbc").measure
+    'share'
+    """
+    return _query("share", of, fields)
+
+
+def ratio(of: str, over: str, **fields: Unpack[QueryFields]) -> Query:
+    """The ratio of two sums over the same customers.
+
+    >>> ratio("online_spend", over="card_spend").over
+    'card_spend'
+    """
+    return _query("ratio", of, {"over": over, **fields})
+
+
+def var(of: str, **fields: Unpack[QueryFields]) -> Query:
+    """The population variance of a feature or a column, after clipping."""
+    return _query("var", of, fields)
+
+
+def std(of: str, **fields: Unpack[QueryFields]) -> Query:
+    """The population standard deviation of a feature or a column, after clipping."""
+    return _query("std", of, fields)
+
+
+def quantile(of: str, **fields: Unpack[QueryFields]) -> Query:
+    """Quantiles of a number of each customer, read off a histogram over public cuts.
+
+    >>> quantile("deposit_balance", at=["0.5"], cuts=[1000, 10000, 100000]).at
+    (Decimal('0.5'),)
+    """
+    return _query("quantile", of, fields)
+
+
+def median(of: str, **fields: Unpack[QueryFields]) -> Query:
+    """The median: `quantile` at one half."""
+    return _query("quantile", of, {"at": ["0.5"], **fields})
+
+
+def histogram(of: str, **fields: Unpack[QueryFields]) -> Query:
+    """Customers between public cuts of a number.
+
+    >>> histogram("online_spend", cuts=[100, 1000]).cuts
+    (Decimal('100'), Decimal('1000'))
+    """
+    return _query("histogram", of, fields)
+
+
+def pairs(of: str, **fields: Unpack[QueryFields]) -> Query:
+    """Customers who hold both of two keys of a many-row table's category, for every two.
+
+    >>> pairs("icbc.holdings.product", values_per_customer=4).values_per_customer
+    4
+    """
+    return _query("pairs", of, fields)
+
+
+def funnel(*steps: str, **fields: Unpack[QueryFields]) -> Query:
+    """Customers who met each condition and all before it, and the rate of each step.
+
+    >>> funnel("saw_banner", "opened_app", "bought_cd").funnel
+    ('saw_banner', 'opened_app', 'bought_cd')
+    """
+    return _query("funnel", list(steps), fields)
+
+
+def retention(of: str, cohort: str, **fields: Unpack[QueryFields]) -> Query:
+    """The cohort triangle: who, of those that began in a period, was still active in or after each later one.
+
+    Args:
+        of: the period of a customer's last activity.
+        cohort: the period of its first.
+        **fields: the query's fields, as in YAML.
+    """
+    return _query("retention", of, {"cohort": cohort, **fields})
+
+
+def top(of: str, **fields: Unpack[QueryFields]) -> Query:
+    """The most frequent keys of a text column whose keys are not known beforehand; rare keys are never shown."""
+    return _query("top", of, fields)
+
+
+def corr(one: str, other: str, **fields: Unpack[QueryFields]) -> Query:
+    """The correlation of two numbers of each customer: Pearson's, or Spearman's over public bins.
+
+    >>> corr("return_rate", "days_past_due").of
+    'return_rate, days_past_due'
+    """
+    return _query("corr", [one, other], fields)
+
+
+def regression(of: str, on: str | Sequence[str], **fields: Unpack[QueryFields]) -> Query:
+    """A linear regression of a number of each customer on others, by least squares from noisy moments.
+
+    >>> regression("holds_cd", on=["online_spend", "age"]).on
+    ('online_spend', 'age')
+    """
+    return _query("regression", of, {"on": on, **fields})
+
+
+def concentration(of: str, **fields: Unpack[QueryFields]) -> Query:
+    """How unequally a sum is spread: Gini coefficient, share of the top tenth, Lorenz curve at public cuts."""
+    return _query("concentration", of, fields)
+
+
+def crosstab(*groups: str, **fields: Unpack[QueryFields]) -> Query:
+    """Customers by two groups or more: `count` with `by`.
+
+    >>> crosstab("tier", "level") == count(by=["tier", "level"])
+    True
+    """
+    return _query("count", "customers", {**fields, "by": list(groups)})
+
+
 def report(name: str, **fields: Any) -> Report:
     """A report, its fields as in YAML (`period={"from": ..., "until": ...}`, `queries={name: query}`).
 
@@ -114,11 +241,18 @@ def with_full_names(query: Query, contract: Contract) -> Query:
         except Fault as fault:
             problems.append(Origin().at((field,), fault))
 
-    measure, of = query.measure, query.of
-    if of != "customers":
-        lengthen(measure, lambda: full_name(contract, of))
+    for field in (query.measure, "over", "cohort", "on"):
+        written = getattr(query, field)
+        if written is not None and written != "customers":
+            lengthen(field, lambda of=written: _lengthened(contract, of))  # type: ignore[misc]
     if query.by:
         lengthen("by", lambda: tuple(full_name(contract, name) for name in query.by))
+    if query.compare:
+        compared = query.compare
+        lengthen(
+            "compare",
+            lambda: tuple(one.replace(by=full_name(contract, one.by)) for one in compared),
+        )
     if query.where is not None:
         where = query.where
         lengthen("where", lambda: _full_text(contract, where))
@@ -130,6 +264,14 @@ def with_full_names(query: Query, contract: Contract) -> Query:
     return changed
 
 
+def _lengthened(contract: Contract, written: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    """A name, an expression, or several of them, with full names."""
+    if isinstance(written, tuple):
+        return tuple(str(_lengthened(contract, one)) for one in written)
+    is_name = all(part.isidentifier() for part in written.split("."))
+    return full_name(contract, written) if is_name else _full_text(contract, written)
+
+
 def _full_text(contract: Contract, text: str) -> str:
     for name in reversed(names_in(text)):
         written = ".".join(name.parts)
@@ -139,7 +281,7 @@ def _full_text(contract: Contract, text: str) -> str:
     return text
 
 
-def _query(measure: str, of: str, fields: Mapping[str, Any]) -> Query:
+def _query(measure: str, of: str | list[str], fields: Mapping[str, Any]) -> Query:
     return _document(Query, {measure: of, **fields})
 
 

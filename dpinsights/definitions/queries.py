@@ -11,21 +11,28 @@ from typing import Literal
 from dpinsights.definitions import building as build
 from dpinsights.definitions.absence import check_absent
 from dpinsights.definitions.expressions import parse
-from dpinsights.definitions.features import Features, many_rows, rows_table, whole_bounds, within_period
+from dpinsights.definitions.features import Features, rows_table, whole_bounds, within_period
+from dpinsights.definitions.measures import (
+    BOUNDED,
+    ONE_CELL,
+    About,
+    Value,
+    bins,
+    grouping,
+    shape_faults,
+    what_about,
+)
 from dpinsights.definitions.places import Fault, nearest, within
 from dpinsights.definitions.ranges import LIMIT
 from dpinsights.definitions.typed import Typed, known, truth
+from dpinsights.model.contract import Bounds
 from dpinsights.model.expressions import Node
-from dpinsights.model.names import FrozenMap
 from dpinsights.model.plan import Axis, Group
 from dpinsights.model.report import Query
-from dpinsights.model.resolved import ResolvedQuery
-from dpinsights.model.values import Key
+from dpinsights.model.resolved import ResolvedQuery, ResolvedValue
 
 MOST_CELLS = 100_000
 """Cells that a query may have."""
-
-_TRUTHS = (Key("false", FrozenMap(en="No", zh="否")), Key("true", FrozenMap(en="Yes", zh="是")))
 
 
 @dataclass
@@ -41,16 +48,20 @@ class QueryResolver:
         """The resolved query, or None if there is a fault."""
         query = self.query
         population = self._population()
-        value, counted = self._value()
+        about = self._about()
         axes, groups, levels = self._groups()
         where = self._where()
         rows_where = self._condition("rows_where")
-        rows = self._rows(value, counted, levels, rows_where)
-        per = self._per(rows, counted)
+        rows = self._rows(about, levels, rows_where)
+        per = self._per(rows, about)
         self._where_about_rows(rows_where, rows)
         k, r = self._contributions(per, groups, levels)
-        low, high = self._bounds(value, counted, per, r)
-        cells = math.prod(group.size for group in groups)
+        self._one_cell(per, levels)
+        self._no_bounds()
+        values = tuple(self._bounded(value, per, r) for value in about.values)
+        own_axes, own_groups, edges = self._own(about, values)
+        self._shape_of_answer(axes, levels)
+        cells = math.prod(group.size for group in (*groups, *own_groups))
         if cells > MOST_CELLS:
             self._add(
                 "too-many-cells",
@@ -61,7 +72,6 @@ class QueryResolver:
             return None
         if rows is not None:
             rows_where = within_period(self.features.contract, rows, self.features.period, rows_where)
-        node, kind = (value.node, value.type) if value is not None else (None, None)
         return ResolvedQuery(
             self.name,
             query,
@@ -72,10 +82,10 @@ class QueryResolver:
             groups,
             where,
             rows_where,
-            node,
-            kind,
-            low,
-            high,
+            tuple(value for value in values if value is not None),
+            own_axes,
+            own_groups,
+            edges,
             k,
             r,
         )
@@ -106,36 +116,44 @@ class QueryResolver:
             )
         return population
 
-    def _value(self) -> tuple[Typed | None, str | None]:
-        """What is summed, or the table whose rows are counted."""
-        query = self.query
-        with self._collect(query.measure):
-            if query.count is not None:
-                if query.count == "customers":
-                    return None, None
-                tables = self.features.contract.tables
-                if query.count not in tables:
-                    hint = nearest(query.count, ["customers", *tables]) or "customers"
-                    raise Fault(
-                        "unknown-table",
-                        f"count takes customers or a many-row table, found '{query.count}'",
-                        hint,
-                    )
-                return None, many_rows(self.features.contract, query.count)
-            value = self._named(query.of)
-            kind = known(value)
-            if kind.kind not in ("number", "boolean"):
-                hint = (
-                    f"count: customers, by: [{query.of}]"
-                    if kind.kind == "category"
-                    else "a feature that makes a number"
-                )
-                raise Fault("wrong-type", f"can't take the {query.measure} of {value.kind}", hint)
-            return value, None
-        return None, None
+    def _about(self) -> About:
+        """What the measure is about: numbers, groups of its own, or a table whose rows are counted."""
+        with self._collect():
+            return what_about(self.query, self.features)
+        return About()
 
-    def _named(self, name: str) -> Typed:
-        return self.features.lookup(tuple(name.split(".")))
+    def _own(
+        self, about: About, values: tuple[ResolvedValue | None, ...]
+    ) -> tuple[tuple[Axis, ...], tuple[Group, ...], tuple[int, ...]]:
+        """The groups that the measure itself brings; bins need bounds first."""
+        if self.query.cuts is None or not values or values[0] is None:
+            return about.axes, about.groups, ()
+        with self._collect("cuts"):
+            return bins(self.query, values[0])
+        return (), (), ()
+
+    def _one_cell(self, per: str, levels: list[str | None]) -> None:
+        """Some measures need each customer in one cell alone."""
+        measure = self.query.measure
+        if measure not in ONE_CELL and not self.query.cumulative:
+            return
+        what = "a running total" if self.query.cumulative else measure
+        for index, level in enumerate(levels):
+            if level is not None:
+                fault = Fault(
+                    "group-of-rows", f"{what} counts each customer in one group: group by a feature"
+                )
+                fault.path = ("by", index)
+                self.faults.append(fault)
+        if per == "row":
+            self._add("field-not-taken", f"{what} is about customers, not about rows", "per", "customer")
+
+    def _shape_of_answer(self, axes: tuple[Axis, ...], levels: list[str | None]) -> None:
+        """Comparisons, running totals and tests need groups of their kind."""
+        if len(axes) < len(self.query.by):
+            return
+        for code, message, path, hint in shape_faults(self.query, axes, levels):
+            self._add(code, message, path, hint)
 
     def _groups(self) -> tuple[tuple[Axis, ...], tuple[Group, ...], list[str | None]]:
         axes: list[Axis] = []
@@ -143,24 +161,17 @@ class QueryResolver:
         levels: list[str | None] = []
         for index, name in enumerate(self.query.by):
             with self._collect("by", index):
-                value = self._named(name)
+                value = self.features.lookup(tuple(name.split(".")))
                 kind = known(value)
                 if kind.kind not in ("category", "boolean"):
                     raise Fault("not-a-category", f"can't group by {value.kind}", "a cut feature over it")
-                keys = kind.keys if kind.kind == "category" else _TRUTHS
                 level = rows_table(value.node)
                 check_absent(name, value, self.query.population, self.features.contract)
-                axes.append(Axis(name, self._names(name), keys))
-                groups.append(Group(value.node, len(keys)))
+                axis, group = grouping(name, value, self.features.contract)
+                axes.append(axis)
+                groups.append(group)
                 levels.append(level)
         return tuple(axes), tuple(groups), levels
-
-    def _names(self, name: str) -> FrozenMap[str, str] | None:
-        contract = self.features.contract
-        if name in contract.features:
-            return contract.features[name].name
-        table, _, column = name.rpartition(".")
-        return contract.tables[table].columns[column].name
 
     def _condition(self, name: Literal["where", "rows_where"]) -> Node | None:
         text = getattr(self.query, name)
@@ -181,17 +192,15 @@ class QueryResolver:
                 )
         return where
 
-    def _rows(
-        self, value: Typed | None, counted: str | None, levels: list[str | None], rows_where: Node | None
-    ) -> str | None:
+    def _rows(self, about: About, levels: list[str | None], rows_where: Node | None) -> str | None:
         """The one many-row table that supplies rows."""
         tables: dict[str, tuple[str | int, ...]] = {}
         with self._collect():
-            if counted is not None:
-                tables.setdefault(counted, ("count",))
-            if value is not None:
+            if about.counted is not None:
+                tables.setdefault(about.counted, ("count",))
+            for node in (*(value.typed.node for value in about.values), *(g.code for g in about.groups)):
                 with within(self.query.measure):
-                    table = rows_table(value.node)
+                    table = rows_table(node)
                 if table is not None:
                     tables.setdefault(table, (self.query.measure,))
             for index, level in enumerate(levels):
@@ -210,10 +219,10 @@ class QueryResolver:
             self.faults.append(fault)
         return next(iter(tables), None)
 
-    def _per(self, rows: str | None, counted: str | None) -> str:
-        per = self.query.per or ("row" if counted is not None else "customer")
-        if counted is not None and per == "customer":
-            self._add("per-row-needed", f"counting rows of {counted} is per row", "per", "row")
+    def _per(self, rows: str | None, about: About) -> str:
+        per = self.query.per or ("row" if about.counted is not None else "customer")
+        if about.counted is not None and per == "customer":
+            self._add("per-row-needed", f"counting rows of {about.counted} is per row", "per", "row")
         if per == "row" and rows is None:
             self._add(
                 "rows-needed",
@@ -234,6 +243,12 @@ class QueryResolver:
         self, per: str, groups: tuple[Group, ...], levels: list[str | None]
     ) -> tuple[int | None, int | None]:
         k, r = self.query.groups_per_customer, self.query.rows_per_customer
+        if self.query.measure == "pairs":
+            if k is not None:
+                self._add(
+                    "field-not-taken", "of pairs, values_per_customer is the bound", "groups_per_customer"
+                )
+            return self.query.values_per_customer, None
         tuples = math.prod(g.size for g, level in zip(groups, levels, strict=True) if level is not None)
         grouped = any(level is not None for level in levels)
         if per == "row":
@@ -264,30 +279,36 @@ class QueryResolver:
             self._add("too-many-groups", message, "groups_per_customer", str(tuples))
         return k, None
 
-    def _bounds(self, value: Typed | None, counted: str | None, per: str, r: int | None) -> tuple[int, int]:
-        low, high = 0, 1
-        if value is None:
-            if self.query.bounds is not None and self.query.count is not None:
-                self._add("field-not-taken", "a count takes no bounds: each contribution is 1", "bounds")
-        elif not any(fault.path[:1] == (self.query.measure,) for fault in self.faults):
-            with self._collect("bounds" if self.query.bounds is not None else self.query.measure):
-                low, high = self._value_bounds(value, per)
-        most = max(abs(low), abs(high)) * (r or 1) * self.features.contract.planning.customers_at_most
-        if most >= LIMIT:
-            message = "bounds times customers_at_most leave 62 bits: take narrower bounds or a coarser step"
-            self._add(
-                "sum-overflow", message, "bounds" if self.query.bounds is not None else self.query.measure
-            )
-        return low, high
+    def _no_bounds(self) -> None:
+        measure = self.query.measure
+        if self.query.bounds is None or measure in BOUNDED:
+            return
+        why = ": each contribution is 1" if measure == "count" else ""
+        self._add("field-not-taken", f"a {measure} takes no bounds{why}", "bounds")
 
-    def _value_bounds(self, value: Typed, per: str) -> tuple[int, int]:
+    def _bounded(self, value: Value, per: str, r: int | None) -> ResolvedValue | None:
+        """A number with the bounds of one contribution."""
+        given = getattr(self.query, value.bounds) if value.bounds else None
+        path = value.bounds if given is not None and value.bounds else value.path[0]
+        with self._collect(*((path,) if given is not None else value.path)):
+            low, high = self._value_bounds(value.typed, per, given)
+            most = max(abs(low), abs(high)) * (r or 1) * self.features.contract.planning.customers_at_most
+            if most >= LIMIT:
+                message = (
+                    "bounds times customers_at_most leave 62 bits: take narrower bounds or a coarser step"
+                )
+                raise Fault("sum-overflow", message)
+            return ResolvedValue(value.name, value.typed.node, known(value.typed), low, high)
+        return None
+
+    def _value_bounds(self, value: Typed, per: str, given: Bounds | None) -> tuple[int, int]:
         kind = known(value)
         summed = per == "customer" and rows_table(value.node) is not None
-        if self.query.bounds is None:
+        if given is None:
             if summed:
                 message = "a customer's rows are summed first: say between which bounds the sum counts"
                 raise Fault("bounds-needed", message, "bounds: [0, ...]")
             return kind.low, kind.high
         if kind.kind == "boolean" and not summed:
             raise Fault("field-not-taken", "true or false lies between 0 and 1 already", "no bounds")
-        return whole_bounds(self.query.bounds, kind.step)
+        return whole_bounds(given, kind.step)

@@ -135,6 +135,7 @@ def report_digests(
     numbers = {
         "period": report.period,
         "budget": report.budget,
+        "confidence": report.confidence,
         "planning": {"customers": planning.customers, "customers_at_most": planning.customers_at_most},
         "queries": tuple(_deciding(query) for query in resolved),
     }
@@ -143,23 +144,29 @@ def report_digests(
     )
 
 
+DECIDING = (
+    "margin", "cost", "weight", "group_size", "at", "values_per_customer", "most", "method", "top_share", "cumulative",
+    "compare", "test",
+)  # fmt: skip
+"""Fields of a query that decide numbers as they are written."""
+
+
 def _deciding(resolved: ResolvedQuery) -> dict[str, object]:
-    query, kind = resolved.query, resolved.type
     return {
-        "measure": query.measure,
+        "measure": resolved.measure,
         "per": resolved.per,
         "population": resolved.population,
         "rows": resolved.rows,
         "groups": resolved.groups,
         "where": resolved.where,
         "rows_where": resolved.rows_where,
-        "value": resolved.value,
-        "bounds": (resolved.low, resolved.high),
-        "step": kind.step if kind else None,
+        "values": tuple(
+            (value.node, value.low, value.high, value.type.step, value.type.nullable)
+            for value in resolved.values
+        ),
+        "own_groups": resolved.own_groups,
+        "edges": resolved.edges,
         "groups_per_customer": resolved.groups_per_customer,
         "rows_per_customer": resolved.rows_per_customer,
-        "margin": query.margin,
-        "cost": query.cost,
-        "weight": query.weight,
-        "group_size": query.group_size,
+        **{name: getattr(resolved.query, name) for name in DECIDING},
     }

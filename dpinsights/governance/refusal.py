@@ -47,7 +47,7 @@ def fitting(queries: tuple[PlannedQuery, ...], costs: Mapping[str, int], left: i
     """The names of queries that would fit together, cheapest first, in the report's order."""
 
     def cost(chosen: list[PlannedQuery]) -> int:
-        keys = {key for query in chosen for key in (query.numerator, query.denominator) if key is not None}
+        keys = {key for query in chosen for key in query.keys}
         return sum(costs.get(key, 0) for key in keys)
 
     chosen: list[PlannedQuery] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlglot import exp
 
 from dpinsights.errors import MeasurementError
@@ -104,7 +105,10 @@ def _broken(relation: Relation, values: Sequence[Measurement], names: Sequence[s
     for measurement, name in zip(values, names, strict=True):
         times = relation.rows_per_customer or 1
         # 0 is what a contribution without a value adds, whatever its bounds.
-        low, high = min(0, measurement.low * times), max(0, measurement.high * times)
+        low, high = (min(0, measurement.low * times), max(0, measurement.high * times))
+        if measurement.coarse is not None or measurement.power is not None:
+            high = measurement.largest * times
+            low = 0 if measurement.power == 2 or measurement.low >= 0 else -high
         broken.append(
             tree.binary(exp.LT, tree.column(f"min_{name}"), tree.cast(tree.text(str(low)), "HUGEINT"))
         )
@@ -143,5 +147,22 @@ def _split(
         filled = np.zeros(relation.cells, dtype=np.int64)
         for row in rows:
             filled[row[0] or 0] = max(INT64.min, min(INT64.max, row[source] or 0))
-        vectors[measurement.key] = ExactVector(filled)
+        vectors[measurement.key] = ExactVector(applied(measurement, filled))
     return vectors
+
+
+def applied(measurement: Measurement, sums: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The sums of cells under the measurement's strategy, block by block of its last group.
+
+    A customer reaches one cell, so its contribution becomes one column of the strategy's matrix times its value, and
+    the vector stays a sum of the customers' own contributions. Past 64 bits a number is clamped.
+    """
+    strategy = measurement.strategy
+    if strategy is None:
+        return sums
+    made = [
+        max(INT64.min, min(INT64.max, number))
+        for start in range(0, len(sums), strategy.size)
+        for number in strategy.apply([int(value) for value in sums[start : start + strategy.size]])
+    ]
+    return np.array(made, dtype=np.int64)

@@ -37,10 +37,7 @@ def privatize(
 
 def noise_of(draw: Draw, partnership: str) -> GaussianNoise:
     """The mechanism of a planned draw, refused unless its own map rounds up to exactly the charge."""
-    measurement = draw.measurement
-    noise = GaussianNoise(
-        unit=partnership, size=measurement.relation.cells, l2_squared=measurement.l2_squared, scale=draw.scale
-    )
+    noise = GaussianNoise.of(draw.measurement, unit=partnership, scale=draw.scale)
     if noise.rho_units != draw.rho_units:
         raise InternalError("a draw's privacy loss is not what was charged for it")
     return noise

@@ -10,6 +10,7 @@ customer adds or removes at most l0 of these rows, and changes no other.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlglot import exp
 
@@ -45,6 +46,8 @@ def contributions(
         return _of_customers(relation, values, table, reader)
     if relation.rows_per_customer is not None:
         return _per_row(relation, values, table, reader)
+    if relation.pairs:
+        return _pairs(relation, table, reader)
     if not values and fits_a_mask(relation):
         return _masked(relation, table, reader)
     return _per_customer(relation, values, table, reader)
@@ -87,6 +90,11 @@ def clamped_value(measurement: Measurement, raw: Sql) -> Sql:
     """A contribution within the declared bounds; no value at all adds 0, never a bound."""
     low, high = (tree.cast(tree.text(str(bound)), "HUGEINT") for bound in (measurement.low, measurement.high))
     kept = tree.cast(tree.clamped(raw, low, high), whole(measurement.low, measurement.high))
+    if measurement.coarse is not None:
+        kept = tree.half_even(kept, tree.number(measurement.coarse))
+    if measurement.power == 2:
+        kept = tree.cast(kept, "BIGINT")
+        kept = tree.binary(exp.Mul, kept, kept)
     return tree.call("coalesce", kept, tree.number(0))
 
 
@@ -216,6 +224,41 @@ def bound_groups(select: exp.Select, relation: Relation) -> exp.Select:
         return select
     number = tree.numbered([tree.column(CUSTOMER, "grouped")], [tree.column(PLACE, "grouped")])
     return select.qualify(tree.binary(exp.LTE, number, tree.number(relation.groups_per_customer)))
+
+
+def _pairs(relation: Relation, table: CustomerTable, reader: Reader) -> exp.Select:
+    """The pairs of the at most m keys that each customer holds, each key with itself too: m(m+1)/2 cells at most.
+
+    Keys are bounded first, by the same order as groups, so that pairs are of kept keys alone; a pair of codes i <= j
+    is number i*n - i(i-1)/2 + (j - i) of the n(n+1)/2 that there are.
+    """
+    held = replace(relation, pairs=None)
+    bounded = _per_customer(held, (), table, reader)
+    size = relation.groups[-1].size
+    one, other = (tree.column(CELL, side) for side in ("one", "other"))
+    same = [
+        tree.binary(exp.EQ, tree.column(CUSTOMER, "one"), tree.column(CUSTOMER, "other")),
+        tree.binary(exp.LTE, one, other),
+    ]
+    i, j = (tree.binary(exp.Mod, cell, tree.number(size)) for cell in (one, other))
+    group = tree.binary(exp.IntDiv, one, tree.number(size))
+    before = tree.binary(
+        exp.IntDiv,
+        tree.binary(exp.Mul, i, tree.binary(exp.Sub, tree.number(2 * size + 1), i)),
+        tree.number(2),
+    )
+    pair = tree.binary(exp.Add, before, tree.binary(exp.Sub, j, i))
+    cell = tree.binary(exp.Add, tree.binary(exp.Mul, group, tree.number(size * (size + 1) // 2)), pair)
+    select = (
+        exp.select(
+            tree.column(CUSTOMER, "one"),
+            exp.alias_(cell, CELL, quoted=True),
+            exp.alias_(tree.number(1), ROWS, quoted=True),
+        )
+        .from_(tree.table("held", "one"))
+        .join(tree.table("held", "other"), on=exp.and_(*same))
+    )
+    return select.with_("held", as_=bounded, materialized=True)
 
 
 MASK_BITS, MASK_STEPS = 61, 16

@@ -100,6 +100,22 @@ def clamped(value: Sql, low: Sql, high: Sql) -> Sql:
     return case([(inside, value), (binary(exp.LT, value, low), low), (binary(exp.GT, value, high), high)])
 
 
+def half_even(value: Sql, divisor: Sql) -> Sql:
+    """A whole number divided by a positive one and rounded half to even, in whole numbers; null stays null."""
+    size = call("abs", value)
+    quotient, rest = binary(exp.IntDiv, size, divisor), binary(exp.Mod, size, divisor)
+    twice = binary(exp.Mul, rest, number(2))
+    odd = binary(exp.EQ, binary(exp.Mod, quotient, number(2)), number(1))
+    up = case(
+        [
+            (binary(exp.GT, twice, divisor), number(1)),
+            (exp.and_(binary(exp.EQ, twice, divisor), odd), number(1)),
+        ],
+        number(0),
+    )
+    return binary(exp.Mul, call("sign", value), binary(exp.Add, quotient, up))
+
+
 def numbered(partition: Sequence[Sql], order: Sequence[Sql]) -> Sql:
     """row_number() over (partition by ... order by ... nulls first)."""
     ordered = [exp.Ordered(this=item.copy(), desc=False, nulls_first=True) for item in order]

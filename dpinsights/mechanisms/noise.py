@@ -23,6 +23,7 @@ from opendp.mod import OpenDPException
 
 from dpinsights.errors import InternalError
 from dpinsights.model.numbers import RHO_UNITS
+from dpinsights.model.plan import Measurement
 
 dp.enable_features("contrib", "honest-but-curious")
 
@@ -91,6 +92,11 @@ class GaussianNoise:
             stability,
         )
         self._measurement: Any = customers_to_vector >> dp.m.then_gaussian(scale=scale) >> dp.as_array()  # type: ignore[attr-defined]  # opendp's prelude re-exports without saying so
+
+    @classmethod
+    def of(cls, measurement: Measurement, *, unit: str, scale: float) -> GaussianNoise:
+        """The mechanism that draws a planned measurement."""
+        return cls(unit=unit, size=measurement.size, l2_squared=measurement.l2_squared, scale=scale)
 
     def rho(self, customers: int) -> float:
         """OpenDP's privacy loss (zCDP) for sets that differ by this many customers."""

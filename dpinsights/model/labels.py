@@ -19,7 +19,13 @@ def reader_names(contract: Contract, queries: Iterable[PlannedQuery]) -> FrozenM
 
     A key of a category or of a cut feature is written `icbc.holdings.product=deposit`.
     """
-    texts = [text for query in queries for text in (query.of, query.where, query.rows_where) if text]
+    asked = [query.asked for query in queries]
+    texts = [
+        text
+        for one in asked
+        for text in (one.of, one.over, one.where, one.rows_where, *(one.on or ()))
+        if text
+    ]
     mentioned = {name for text in texts for name in _NAME.findall(text)}
     mentioned |= {name.rpartition(".")[0] for name in mentioned}
 

@@ -15,6 +15,8 @@ from functools import cached_property
 from dpinsights.model.canonical import digest
 from dpinsights.model.expressions import Node
 from dpinsights.model.names import FrozenMap
+from dpinsights.model.report import Query
+from dpinsights.model.strategy import Strategy
 from dpinsights.model.values import Key
 
 FORMULATION = 1
@@ -48,6 +50,8 @@ class Relation:
         groups_per_customer: k, or None where a customer can only reach one cell or rows are bounded instead.
         rows_per_customer: r for per-row statistics, else None.
         seed: the selection order's seed.
+        pairs: whether the last group is a category of rows of which a customer may hold several keys, and cells are
+            the pairs of held keys, each with itself too; `groups_per_customer` then bounds the keys held.
     """
 
     population: str
@@ -59,16 +63,20 @@ class Relation:
     groups_per_customer: int | None
     rows_per_customer: int | None
     seed: str
+    pairs: bool | None = None
 
     @property
     def cells(self) -> int:
         """How many cells there are."""
-        return math.prod(group.size for group in self.groups)
+        sizes = [group.size for group in self.groups]
+        if self.pairs:
+            sizes[-1] = sizes[-1] * (sizes[-1] + 1) // 2
+        return math.prod(sizes)
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One vector of integer sums over a relation, drawn with one scale.
+    """One vector of integers, drawn with one scale: sums over a relation, or a strategy applied to them.
 
     Attributes:
         relation: whose contributions are summed.
@@ -76,6 +84,10 @@ class Measurement:
             summed over the customer's rows of the cell and then clamped; per row, each row is clamped and then summed.
         low, high: public bounds of one contribution, in steps.
         step: what one step is worth.
+        coarse: if not None, a clamped contribution is divided by this and rounded half-even before it is squared.
+        power: 2 if the square of the clamped contribution is summed, for second moments.
+        strategy: an integer matrix applied to the sums along the last group before noise, for which a customer
+            reaches one cell alone.
     """
 
     relation: Relation
@@ -84,6 +96,9 @@ class Measurement:
     high: int
     step: Decimal = Decimal(1)
     formulation: int = FORMULATION
+    coarse: int | None = None
+    power: int | None = None
+    strategy: Strategy | None = None
 
     @cached_property
     def key(self) -> str:
@@ -91,28 +106,56 @@ class Measurement:
         return digest(self, purpose="measurement")
 
     @property
+    def size(self) -> int:
+        """How many numbers are drawn."""
+        if self.strategy is None:
+            return self.relation.cells
+        return self.relation.cells // self.strategy.size * self.strategy.rows
+
+    @property
+    def largest(self) -> int:
+        """The most that one contribution adds to one sum, in absolute steps (coarse and squared, if so)."""
+        most = max(abs(self.low), abs(self.high))
+        coarse = -(-most // (self.coarse or 1))
+        return coarse**2 if self.power == 2 else coarse
+
+    @property
     def linf(self) -> int:
-        """The most that one customer adds to one cell, in absolute steps."""
-        return max(abs(self.low), abs(self.high)) * (self.relation.rows_per_customer or 1)
+        """The most that one customer adds to one number, in absolute steps."""
+        return (
+            self.largest
+            * (self.relation.rows_per_customer or 1)
+            * (self.strategy.linf if self.strategy else 1)
+        )
 
     @property
     def l0(self) -> int:
-        """The most cells that one customer reaches."""
+        """The most numbers that one customer reaches."""
+        if self.strategy is not None:
+            return self.strategy.l0
         most = self.relation.groups_per_customer or self.relation.rows_per_customer or 1
+        if self.relation.pairs:
+            most = most * (most + 1) // 2
         return min(most, self.relation.cells)
 
     @property
     def l1(self) -> int:
-        """The most that one customer adds over all cells, in absolute steps."""
+        """The most that one customer adds over all numbers, in absolute steps."""
+        if self.strategy is not None:
+            return self.largest * self.strategy.l1
         return self.linf if self.relation.rows_per_customer else self.linf * self.l0
 
     @property
     def l2_squared(self) -> int:
         """The square of the Euclidean sensitivity, in steps: an integer.
 
-        Per customer, l0 cells change by linf at most. Per row, r rows of at most c each change cells by amounts whose
-        absolute values add up to r*c at most, and the Euclidean norm of a vector is at most that sum.
+        Per customer, l0 cells change by linf at most; l0 is m(m+1)/2 where cells are pairs of m keys. Per row, r rows
+        of at most c each change cells by amounts whose absolute values add up to r*c at most, and the Euclidean norm
+        of a vector is at most that sum. Under a strategy a customer reaches one sum, so the vector changes by at most
+        c times one column of the matrix.
         """
+        if self.strategy is not None:
+            return self.largest**2 * self.strategy.norm_squared
         return self.linf**2 if self.relation.rows_per_customer else self.l0 * self.linf**2
 
 
@@ -149,7 +192,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Forecast:
-    """An expected half-width of a 95% interval, in the query's unit.
+    """An expected half-width of an interval, in the query's unit.
 
     `customers` is the size of the group it holds for, or None where the margin is exact whatever the size.
     """
@@ -158,48 +201,96 @@ class Forecast:
     customers: int | None = None
 
 
+IN_UNITS = frozenset({"sum", "mean", "var", "std", "quantile", "regression"})
+"""Measures whose numbers are in the unit of what is measured."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A measurement in the role that a statistic gives it: `value`, `numerator`, `denominator`, `second`, ..."""
+
+    role: str
+    key: str
+
+
+@dataclass(frozen=True)
+class PlannedValue:
+    """A number that a query is about, for estimators and readers.
+
+    Attributes:
+        name: as it is written.
+        step, unit: of one step of what was summed.
+        low, high: public bounds of one contribution, in steps.
+        centre: what was subtracted from a contribution, in steps, before powers and products.
+        coarse: by what a contribution was divided after that.
+        clamped: whether the bounds may have clipped.
+    """
+
+    name: str
+    step: Decimal
+    unit: str | None
+    low: int
+    high: int
+    centre: int = 0
+    coarse: int = 1
+    clamped: bool = True
+
+
 @dataclass(frozen=True)
 class PlannedQuery:
     """A query as planned.
 
     Attributes:
         name: the query's name in its report.
-        measure, of: count, sum or mean, and of what.
-        estimates: what a number estimates: `customers`, `rows`, `total`, `mean-per-customer`, `mean-per-row`,
-            `share-of-customers` or `share-of-rows`.
-        numerator, denominator: keys of measurements; the denominator only for a mean.
-        axes: the groupings, as readers see them; the numbers' order is that of the measurement's cells.
-        step, unit: of the value; for a mean the numerator's.
-        low, high: the public bounds of one contribution in steps.
+        asked: the query as written, names full.
+        estimates: what a number estimates: `customers`, `rows`, `total`, `mean-per-customer`, `share-of-customers`, ...
+        parts: the measurements, by role.
+        axes: the groupings in `by`, as readers see them; the numbers' order is that of the measurements' cells.
+        own_axes: groupings that the measure itself brings, after those.
+        values: what it is about; none for counts of customers.
+        edges: of bins: the lower bound, the cuts, the upper bound.
         per: customer or row.
         population: as in the relation.
-        clamped: whether bounds are declared that may clip.
         k, r: the contribution limits that apply, for readers.
-        margin: the wanted margin, if any.
         forecasts: expected margins.
     """
 
     name: str
-    measure: str
-    of: str
+    asked: Query
     estimates: str
-    numerator: str
-    denominator: str | None
+    parts: tuple[Part, ...]
     axes: tuple[Axis, ...]
-    step: Decimal
-    unit: str | None
-    low: int
-    high: int
+    own_axes: tuple[Axis, ...]
+    values: tuple[PlannedValue, ...]
+    edges: tuple[Decimal, ...]
     per: str
     population: str
     k: int | None
     r: int | None
-    where: str | None
-    rows_where: str | None
-    margin: Decimal | None
     forecasts: tuple[Forecast, ...]
-    title: FrozenMap[str, str] | None
-    note: FrozenMap[str, str] | None
+
+    @property
+    def measure(self) -> str:
+        """What is measured."""
+        return self.asked.measure
+
+    @property
+    def unit(self) -> str | None:
+        """The unit of the query's own numbers, if they have one."""
+        if self.measure == "ratio":
+            above, below = (value.unit for value in self.values)
+            return None if above == below else f"{above or 1}/{below or 1}"
+        unit = self.values[0].unit if self.measure in IN_UNITS and self.values else None
+        return f"{unit}²" if unit and self.measure == "var" else unit
+
+    def key(self, role: str) -> str:
+        """The key of the measurement in a role."""
+        return next(part.key for part in self.parts if part.role == role)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The measurements' keys."""
+        return tuple(part.key for part in self.parts)
 
 
 @dataclass(frozen=True)
@@ -212,6 +303,7 @@ class Plan:
         measurement_digest: of all that decides numbers; reader_digest: of all that a reader sees.
         budget_units: the report's ceiling in ledger units.
         conversion_delta: the delta at which epsilon is stated.
+        confidence: of every interval.
         draws: one for each distinct measurement.
         queries: in the report's order.
     """
@@ -230,6 +322,7 @@ class Plan:
     budget_units: int
     conversion_delta: Decimal
     discovery_delta: Decimal
+    confidence: Decimal
     draws: tuple[Draw, ...]
     queries: tuple[PlannedQuery, ...]
 

@@ -17,17 +17,24 @@ from dpinsights.model.plan import Axis
 class Flag(StrEnum):
     """What a reader must know of a number."""
 
-    BOUND_DECLARED = "bound-declared"  # values were clamped to declared bounds: the number may be biased towards them
+    BOUND_DECLARED = (
+        "bound-declared"  # values were clamped to declared bounds: the number may be biased towards them
+    )
     GROUPS_LIMITED = "groups-limited"  # a customer counts in at most k groups, or r rows
     NOT_ABOVE_ZERO = "not-above-zero"  # the interval holds zero
     TOO_WIDE = "too-wide"  # the interval is too wide to mean anything
     MISSED_FORECAST = "missed-forecast"  # the margin is wider than the plan expected
-    CHANGED_BY_CONSISTENCY = "changed-by-consistency"
+    CONSISTENT = "consistent"  # made to add up with other tables of the report, which narrowed its interval
+    CHANGED_BY_CONSISTENCY = "changed-by-consistency"  # moved further than rounding, so as not to be negative
+    BETWEEN_CUTS = "between-cuts"  # read off between public cuts: as fine as those
+    SIGNIFICANT = "significant"  # a test that adds sampling to the noise found it, among all that were tested
+    NOT_SIGNIFICANT = "not-significant"
+    DISCOVERED = "discovered"  # its key was not known beforehand: rare keys are left out
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """One number: `low` to `high` is the interval; all exact decimals in the table's unit.
+    """One number: `low` to `high` is the interval; all exact decimals in the table's unit, an end without limit infinite.
 
     `value` is None where the interval is too wide for one to mean anything (a mean over a group that may be empty).
     """
@@ -69,13 +76,36 @@ class NoiseFact:
 
 
 @dataclass(frozen=True)
-class ResultTable:
-    """The answer to one query: one cell for every combination of declared keys.
+class TestFact:
+    """A test over noisy numbers, its sampling variance added to the noise's.
 
     Attributes:
+        name: `difference`, `trend` or `independence`.
+        keys: the groups that it is about.
+        statistic: its value; degrees: of freedom, for a chi-square.
+        p_value: None where the noise is too large to test anything.
+        found: whether it stands among all tests of the report under Benjamini-Hochberg.
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    statistic: float
+    degrees: int | None
+    p_value: float | None
+    found: bool = False
+
+
+@dataclass(frozen=True)
+class ResultTable:
+    """A table that answers a query: one cell for every combination of declared keys.
+
+    Attributes:
+        name: the query's name; where a query has several tables, those after the first add a point and a word.
         estimates: what the numbers estimate, as in `PlannedQuery`.
         interval: how the interval is made (`discrete-gaussian`, `combined-gaussian`, `fieller`, `box`).
         low, high: declared bounds of one contribution in the unit, or None for counts.
+        tests: what was tested over the numbers.
+        alarm: whether tables that ought to add up differ by more than their noise explains.
     """
 
     name: str
@@ -98,6 +128,8 @@ class ResultTable:
     axes: tuple[Axis, ...]
     cells: tuple[Cell, ...]
     noise: tuple[NoiseFact, ...]
+    tests: tuple[TestFact, ...] = ()
+    alarm: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import date
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
@@ -12,7 +14,34 @@ from dpinsights.model.document import Document, fault
 from dpinsights.model.names import Name, Names, OrderedMap, Slug
 from dpinsights.model.numbers import Exact
 
-MEASURES = ("count", "sum", "mean")
+MEASURES = (
+    "count", "sum", "mean", "share", "ratio", "var", "std", "quantile", "histogram", "pairs", "funnel",
+    "retention", "top", "corr", "regression", "concentration",
+)  # fmt: skip
+"""What a query can measure; each is a field that says of what."""
+
+TAKES: dict[str, frozenset[str]] = {
+    "over": frozenset({"ratio"}),
+    "over_bounds": frozenset({"ratio"}),
+    "at": frozenset({"quantile"}),
+    "cuts": frozenset({"quantile", "histogram", "concentration"}),
+    "values_per_customer": frozenset({"pairs"}),
+    "cohort": frozenset({"retention"}),
+    "most": frozenset({"top"}),
+    "method": frozenset({"corr"}),
+    "on": frozenset({"regression"}),
+    "top_share": frozenset({"concentration"}),
+    "cumulative": frozenset({"count"}),
+    "compare": frozenset({"count", "sum", "mean", "share", "ratio"}),
+    "test": frozenset({"count", "sum", "mean", "share"}),
+}
+"""Fields that only some measures take."""
+
+NEEDS = {
+    "ratio": "over", "quantile": "cuts", "histogram": "cuts", "pairs": "values_per_customer",
+    "retention": "cohort", "regression": "on", "concentration": "cuts", "top": "groups_per_customer",
+}  # fmt: skip
+"""Fields that a measure can't do without."""
 
 
 def _listed(value: Any) -> Any:
@@ -35,12 +64,82 @@ class Cost(Document):
         return self
 
 
+class Compare(Document):
+    """Cells set against others along one group: post-processing, which costs nothing."""
+
+    by: str = Field(description="the group along which cells are compared")
+    to: str = Field("previous", description="a key of that group, `previous`, `first`, or `total`")
+    how: Literal["difference", "ratio", "index"] = Field(
+        "difference", alias="as", description="difference, ratio, or index (100 is equal)"
+    )
+
+
+def _compared(value: Any) -> Any:
+    return (value,) if isinstance(value, dict | Compare) else value
+
+
 class Query(Document):
     """One question: a measure over a population, by public groups."""
 
     count: str | None = Field(None, description="customers, or a many-row table to count its rows")
     sum: str | None = Field(None, description="a feature, or a column")
     mean: str | None = Field(None, description="a feature, or a column")
+    share: str | None = Field(None, description="a condition, or a feature that is true or false")
+    ratio: str | None = Field(None, description="a feature, or a column; of its sum to that of `over`")
+    var: str | None = Field(None, description="a feature, or a column: its variance")
+    std: str | None = Field(None, description="a feature, or a column: its standard deviation")
+    quantile: str | None = Field(None, description="a number of a customer; its quantiles, by public cuts")
+    histogram: str | None = Field(None, description="a number of a customer; customers between public cuts")
+    pairs: str | None = Field(
+        None, description="a category of a many-row table: customers that have both of two keys"
+    )
+    funnel: Annotated[tuple[str, ...], Field(min_length=2, max_length=20)] | None = Field(
+        None, description="conditions about a customer, each counted among those that met all before it"
+    )
+    retention: str | None = Field(
+        None, description="the period of a customer's last activity: who stayed how long"
+    )
+    top: str | None = Field(None, description="a text column whose keys are not known beforehand")
+    corr: Annotated[tuple[str, ...], Field(min_length=2, max_length=2)] | None = Field(
+        None, description="two numbers of a customer (or two ordered categories: spearman)"
+    )
+    regression: str | None = Field(None, description="a number of a customer, explained by those in `on`")
+    concentration: str | None = Field(
+        None, description="a number of a customer that is not negative: Lorenz curve, Gini, top share"
+    )
+    over: str | None = Field(None, description="of a ratio: what its denominator sums")
+    over_bounds: Bounds | None = Field(
+        None, description="of a ratio: bounds of the denominator, as `bounds` is of the numerator"
+    )
+    at: Annotated[tuple[Exact, ...], Field(min_length=1, max_length=20)] | None = Field(
+        None, description="of quantiles: which, between 0 and 1; quartiles and tenths unless said"
+    )
+    cuts: Annotated[tuple[Exact, ...], Field(min_length=1, max_length=1000)] | None = Field(
+        None, description="public cuts, ascending; bin i holds cuts[i-1] <= x < cuts[i]"
+    )
+    values_per_customer: int | None = Field(
+        None, strict=True, ge=2, le=60, description="of pairs: how many keys of one customer count"
+    )
+    cohort: str | None = Field(None, description="of retention: the period in which a customer began")
+    most: int | None = Field(None, strict=True, ge=1, le=1000, description="of top: how many keys are shown")
+    method: Literal["pearson", "spearman"] | None = Field(
+        None, description="of a correlation; pearson unless said"
+    )
+    on: Annotated[tuple[str, ...], BeforeValidator(_listed), _ONE_OR_MORE, Field(max_length=12)] | None = (
+        Field(None, description="of a regression: numbers of a customer, or features that are true or false")
+    )
+    top_share: Exact | None = Field(
+        None, gt=0, lt=1, description="of concentration: the share of customers at the top; 0.1 unless said"
+    )
+    cumulative: bool | None = Field(
+        None, strict=True, description="of a count by periods, the last group: the running total"
+    )
+    compare: Annotated[tuple[Compare, ...], BeforeValidator(_compared)] | None = Field(
+        None, description="cells set against others along a group: difference, ratio or index"
+    )
+    test: Literal["difference", "trend", "independence"] | None = Field(
+        None, description="a test that accounts for noise and sampling"
+    )
     per: Literal["customer", "row"] | None = Field(
         None, description="what one contribution is; customer unless said"
     )
@@ -59,7 +158,7 @@ class Query(Document):
     rows_per_customer: int | None = Field(
         None, strict=True, ge=1, le=1_000_000, description="how many rows of one customer count"
     )
-    margin: Exact | None = Field(None, gt=0, description="wanted half-width of the 95% interval")
+    margin: Exact | None = Field(None, gt=0, description="wanted half-width of the interval")
     cost: Cost | None = Field(None, description="what this query spends")
     weight: Exact | None = Field(
         None, gt=0, description="share of what is left of the report's budget; 1 unless said"
@@ -76,21 +175,37 @@ class Query(Document):
         if len(given) != 1:
             found = ", ".join(given) or "none"
             raise fault("not-one-measure", f"expected exactly one of {', '.join(MEASURES)}, found {found}")
+        self._check_fields(given[0])
         if sum(getattr(self, name) is not None for name in ("margin", "cost", "weight")) > 1:
             raise fault("margin-cost-weight", "margin, cost and weight exclude each other: keep one")
         if len(set(self.by)) != len(self.by):
             raise fault("group-twice", "a group stands twice in by")
         return self
 
+    def _check_fields(self, measure: str) -> None:
+        needed = NEEDS.get(measure)
+        if needed is not None and getattr(self, needed) is None:
+            raise fault("missing-field", f"{measure} needs {needed}")
+        for name, takers in TAKES.items():
+            if getattr(self, name) is not None and measure not in takers:
+                raise fault("field-not-taken", f"{measure} takes no {name}")
+        if self.cuts is not None and any(a >= b for a, b in itertools.pairwise(self.cuts)):
+            raise fault("cuts-order", "cuts ascend, each above the one before")
+        if self.at is not None and (
+            any(not 0 < p < 1 for p in self.at) or any(a >= b for a, b in itertools.pairwise(self.at))
+        ):
+            raise fault("at-order", "quantiles lie between 0 and 1 and ascend: 0.25, 0.5, 0.75")
+
     @property
     def measure(self) -> str:
-        """count, sum or mean."""
+        """What is measured: one of `MEASURES`."""
         return next(measure for measure in MEASURES if getattr(self, measure) is not None)
 
     @property
     def of(self) -> str:
-        """What is counted, summed or averaged."""
-        return str(getattr(self, self.measure))
+        """What is counted, summed or averaged, as written; several things with commas."""
+        of = getattr(self, self.measure)
+        return ", ".join(of) if isinstance(of, tuple) else str(of)
 
 
 def _day(value: Any) -> Any:
@@ -139,6 +254,12 @@ class Report(Document):
     account: Slug = Field(description="the account that it is charged to")
     period: Period = Field(description="applied to each table's time column")
     budget: Epsilon = Field(description="what the report may spend at most")
+    confidence: Exact = Field(
+        Decimal("0.95"),
+        ge=Decimal("0.5"),
+        le=Decimal("0.999"),
+        description="of every interval; 0.95 unless said",
+    )
     queries: OrderedMap[Name, Query] = Field(
         min_length=1, max_length=200, description="the questions, in the order of the page"
     )

@@ -11,6 +11,24 @@ from dpinsights.model.values import ValueType
 
 
 @dataclass(frozen=True)
+class ResolvedValue:
+    """A number that a query sums, averages or relates.
+
+    Attributes:
+        name: as it is written.
+        node: the value before clamping.
+        type: its type before clamping to the query's bounds.
+        low, high: bounds of one contribution in steps.
+    """
+
+    name: str
+    node: Node
+    type: ValueType
+    low: int
+    high: int
+
+
+@dataclass(frozen=True)
 class ResolvedQuery:
     """A query whose every name is resolved.
 
@@ -20,11 +38,12 @@ class ResolvedQuery:
         per: customer or row.
         population: a party, `shared` or `any`.
         rows: the one many-row table that supplies rows, or None.
-        axes, groups: the groupings, for readers and for engines, in the same order.
+        axes, groups: the groupings in `by`, for readers and for engines, in the same order.
         where, rows_where: the conditions; `rows_where` holds the period where `rows` has a time column.
-        value: the node that is summed or averaged; None for counts.
-        type: the value's type before clamping to the query's bounds; None for counts.
-        low, high: bounds of one contribution in steps; 0 and 1 for counts.
+        values: what is summed or related, in the measure's order; none for counts.
+        own_axes, own_groups: groupings that the measure itself brings, after those in `by`: bins, steps of a funnel,
+            the keys of pairs, cohorts and last periods.
+        edges: of bins, in steps: the lower bound, the cuts, the upper bound; else none.
         groups_per_customer, rows_per_customer: the contribution limits in force (k is None where one cell is all
             a customer can reach, and where rows are bounded).
     """
@@ -38,9 +57,14 @@ class ResolvedQuery:
     groups: tuple[Group, ...]
     where: Node | None
     rows_where: Node | None
-    value: Node | None
-    type: ValueType | None
-    low: int
-    high: int
+    values: tuple[ResolvedValue, ...]
+    own_axes: tuple[Axis, ...]
+    own_groups: tuple[Group, ...]
+    edges: tuple[int, ...]
     groups_per_customer: int | None
     rows_per_customer: int | None
+
+    @property
+    def measure(self) -> str:
+        """What is measured."""
+        return self.query.measure

@@ -15,13 +15,19 @@ from dpinsights.mechanisms.loss import epsilon_of, rho_units_of
 from dpinsights.mechanisms.noise import GaussianNoise
 from dpinsights.model.contract import Planning
 from dpinsights.model.numbers import RHO_UNITS
-from dpinsights.model.plan import Measurement
-from dpinsights.planning.forecasts import scale_for_margin, units_for_mean
+from dpinsights.model.plan import Measurement, PlannedQuery
+from dpinsights.planning.forecasts import is_exact, scale_for_margin, units_for_margin
 from dpinsights.planning.measurements import Needed
 
 
 def allocate(
-    needs: Sequence[Needed], *, budget_units: int, delta: Decimal, planning: Planning
+    needs: Sequence[Needed],
+    planned: Sequence[PlannedQuery],
+    *,
+    budget_units: int,
+    delta: Decimal,
+    planning: Planning,
+    confidence: Decimal,
 ) -> dict[str, int]:
     """The ledger units of each measurement, by key; they add up to at most the budget.
 
@@ -30,8 +36,8 @@ def allocate(
     """
     fixed: dict[str, int] = {}
     by_query: dict[str, int] = {}
-    for need in needs:
-        wants = _fixed_units(need, delta, planning)
+    for need, query in zip(needs, planned, strict=True):
+        wants = _fixed_units(need, query, delta, planning, confidence)
         by_query[need.query.name] = sum(wants.values())
         for key, units in wants.items():
             fixed[key] = max(units, fixed.get(key, 0))
@@ -50,15 +56,17 @@ def _is_weighted(need: Needed) -> bool:
     return need.query.query.margin is None and need.query.query.cost is None
 
 
-def _fixed_units(need: Needed, delta: Decimal, planning: Planning) -> dict[str, int]:
+def _fixed_units(
+    need: Needed, planned: PlannedQuery, delta: Decimal, planning: Planning, confidence: Decimal
+) -> dict[str, int]:
     """What a query with a margin or a cost needs of each of its measurements."""
     query = need.query.query
-    if query.margin is not None and need.denominator is None:
-        measurement = need.numerator
-        scale = scale_for_margin(measurement, query.margin)
+    if query.margin is not None and is_exact(need.query) and len(need.parts) == 1 and not query.cumulative:
+        measurement = need.part("value")
+        scale = scale_for_margin(measurement, query.margin, 1 - float(confidence))
         return {measurement.key: _units(measurement, scale)}
     if query.margin is not None:
-        return _split(need, units_for_mean(need, query.margin, planning, need.query.name))
+        return _split(need, units_for_margin(need, planned, query.margin, planning, confidence))
     if query.cost is not None:
         rho, epsilon = query.cost.rho, query.cost.epsilon
         units = int(rho * RHO_UNITS) if rho is not None else rho_units_of(epsilon or Decimal(0), delta)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from dpinsights.mechanisms.loss import rho_units_of
 from dpinsights.mechanisms.noise import GaussianNoise, scale_for
 from dpinsights.model.canonical import digest
 from dpinsights.model.contract import Contract
-from dpinsights.model.plan import Draw, Measurement, Plan, PlannedQuery
+from dpinsights.model.plan import Draw, Measurement, Part, Plan, PlannedQuery
 from dpinsights.model.policy import Policy
 from dpinsights.model.report import Report
 from dpinsights.model.resolved import ResolvedQuery
@@ -42,10 +43,19 @@ def make_plan(
     """
     delta = policy.delta.conversion
     partnership = contract.partnership or contract.contract
-    needs = [needed(query, seed=selection_seed(partnership)) for query in queries]
+    seed, most = selection_seed(partnership), contract.planning.customers_at_most
+    needs = [needed(query, seed=seed, customers_at_most=most) for query in queries]
+    planned = [_planned(need) for need in needs]
     budget_units = rho_units_of(report.budget.epsilon, delta)
-    units = allocate(needs, budget_units=budget_units, delta=delta, planning=contract.planning)
-    draws = _draws(needs, units, partnership, contract.planning.customers_at_most)
+    units = allocate(
+        needs,
+        planned,
+        budget_units=budget_units,
+        delta=delta,
+        planning=contract.planning,
+        confidence=report.confidence,
+    )
+    draws = _draws(needs, units, partnership, most)
     scales = {draw.key: draw.scale for draw in draws}
     return Plan(
         report=report.report,
@@ -62,8 +72,15 @@ def make_plan(
         budget_units=budget_units,
         conversion_delta=delta,
         discovery_delta=policy.delta.discovery,
+        confidence=report.confidence,
         draws=draws,
-        queries=tuple(_planned(need, scales, contract, released) for need in needs),
+        queries=tuple(
+            replace(
+                query,
+                forecasts=forecasts(need, query, scales, contract.planning, released, report.confidence),
+            )
+            for need, query in zip(needs, planned, strict=True)
+        ),
     )
 
 
@@ -79,47 +96,47 @@ def _draws(
     for key, (measurement, name) in measurements.items():
         scale = scale_for(l2_squared=measurement.l2_squared, rho_units=units[key])
         prove_no_overflow(measurement, scale, customers_at_most, name)
-        noise = GaussianNoise(
-            unit=partnership, size=measurement.relation.cells, l2_squared=measurement.l2_squared, scale=scale
-        )
+        noise = GaussianNoise.of(measurement, unit=partnership, scale=scale)
         draws.append(Draw(measurement, noise.rho_units, scale, noise.rho(1), noise.rho(2)))
     return tuple(draws)
 
 
-def _planned(
-    need: Needed, scales: dict[str, float], contract: Contract, released: Mapping[str, int]
-) -> PlannedQuery:
-    query, written = need.query, need.query.query
-    relation = need.numerator.relation
+def _planned(need: Needed) -> PlannedQuery:
+    """A query with its measurements, its forecasts still to come."""
+    query = need.query
+    relation = need.parts[0].measurement.relation
     return PlannedQuery(
         name=query.name,
-        measure=written.measure,
-        of=written.of,
+        asked=query.query,
         estimates=_estimates(query),
-        numerator=need.numerator.key,
-        denominator=need.denominator.key if need.denominator else None,
+        parts=tuple(Part(part.role, part.measurement.key) for part in need.parts),
         axes=query.axes,
-        step=need.numerator.step,
-        unit=query.type.unit if query.type else None,
-        low=query.low,
-        high=query.high,
+        own_axes=query.own_axes,
+        values=need.values,
+        edges=tuple(edge * query.values[0].type.step for edge in query.edges),
         per=query.per,
         population=query.population,
         k=relation.groups_per_customer,
         r=relation.rows_per_customer,
-        where=written.where,
-        rows_where=written.rows_where,
-        margin=written.margin,
-        forecasts=forecasts(need, scales, contract.planning, released),
-        title=written.title,
-        note=written.note,
+        forecasts=(),
     )
 
 
+_ESTIMATES = {
+    "sum": "total", "ratio": "ratio-of-sums", "quantile": "quantile-of-customers", "corr": "correlation",
+    "regression": "coefficient", "concentration": "concentration",
+}  # fmt: skip
+
+
 def _estimates(query: ResolvedQuery) -> str:
-    if query.query.measure == "count":
-        return "customers" if query.per == "customer" else "rows"
-    if query.query.measure == "sum":
-        return "total"
-    what = "share-of" if query.type is not None and query.type.kind == "boolean" else "mean-per"
-    return f"{what}-{query.per}" + ("s" if what == "share-of" else "")
+    """What the numbers estimate, in words for readers."""
+    of = f"{query.per}s"
+    match query.measure:
+        case "mean" | "share":
+            is_share = query.values[0].type.kind == "boolean"
+            return f"share-of-{of}" if is_share else f"mean-per-{query.per}"
+        case "var":
+            return f"variance-over-{of}"
+        case "std":
+            return f"deviation-over-{of}"
+    return _ESTIMATES.get(query.measure, of)

@@ -102,8 +102,7 @@ def _plan_rows(plan: Plan, epsilon_of: EpsilonOf, words: Words) -> list[dict[str
 
 
 def _draws(plan: Plan, query: PlannedQuery) -> list[Draw]:
-    keys = dict.fromkeys(key for key in (query.numerator, query.denominator) if key)
-    return [plan.draw(key) for key in keys]
+    return [plan.draw(key) for key in dict.fromkeys(query.keys)]
 
 
 def _plan_row(
@@ -113,7 +112,7 @@ def _plan_row(
     units = sum(draw.rho_units for draw in draws)
     others = list(dict.fromkeys(name for draw in draws for name in users[draw.key] if name != query.name))
     return {
-        "name": words.name(query.title, query.name) if query.title else query.name,
+        "name": words.name(query.asked.title, query.name) if query.asked.title else query.name,
         "cost": _loss(epsilon_of(units), words),
         "share": used_text(units, plan.budget_units, words),
         "scale": words.text("c_list").join(_scale(draw, query, words) for draw in draws),

@@ -19,7 +19,7 @@ from dpinsights.measurement.exact import ExactVector
 from dpinsights.model.expressions import RowColumn
 from dpinsights.model.plan import Draw, Group, Measurement
 from dpinsights.planning import planning
-from dpinsights.planning.measurements import Needed
+from dpinsights.planning.measurements import Needed, NeededPart
 from tests.assurance import hand
 from tests.assurance.engine import Case, Format, by_engine, by_oracle, contributed, opened, vectors
 from tests.governance.house import House
@@ -141,7 +141,7 @@ def planned_draw() -> Draw:
     relation = hand.related(groups=(Group(RowColumn("shop.orders", "kind"), CELLS),), groups_per_customer=K)
     measurement = Measurement(relation, hand.AMOUNT, -BOUND, BOUND)
     query: Any = SimpleNamespace(name="q")
-    (draw,) = planning._draws([Needed(query, measurement, None)], {measurement.key: UNITS}, "test", 1000)
+    (draw,) = planning._draws([Needed(query, (NeededPart("value", measurement),))], {measurement.key: UNITS}, "test", 1000)
     return draw
 
 

@@ -40,9 +40,8 @@ def _plan(report: str = "partner-quarterly") -> Plan:
 def _query(name: str, report: str = "partner-quarterly") -> tuple[Draw, Draw | None]:
     """The draws of a planned query: the numerator's and the denominator's."""
     query = next(query for query in _plan(report).queries if query.name == name)
-    return _plan(report).draw(query.numerator), _plan(report).draw(
-        query.denominator
-    ) if query.denominator else None
+    first, *rest = (_plan(report).draw(key) for key in query.keys)
+    return first, rest[0] if rest else None
 
 
 def _sigma(bound: int, k: int, rho_units: int) -> float:
@@ -220,12 +219,10 @@ def _printed(
     axis = replace(query.axes[0], keys=tuple(replace(key, key=str(i)) for i in range(times)))
     alone = replace(query, axes=(axis,))
     wide = {draw.key: _widened(draw, times) for draw in plan.draws}
-    draws = {key: wide[key] for key in (query.numerator, query.denominator) if key}
+    draws = {key: wide[key] for key in query.keys}
     planned = replace(plan, queries=(alone,))
     for truth in truths:
-        exact = {query.numerator: truth.total}
-        if query.denominator:
-            exact[query.denominator] = truth.count
+        exact = dict(zip(query.keys, (truth.total, truth.count), strict=False))
         vectors = {
             key: (
                 NoisyVector(
@@ -258,15 +255,15 @@ CASES = (
 
 def _coverage(report: str, name: str, bound: int, truths: Sequence[Truth], times: int) -> None:
     query = next(query for query in _plan(report).queries if query.name == name)
-    scale = _plan(report).draw(query.numerator).scale
-    if query.denominator:
+    scale = _plan(report).draw(query.keys[0]).scale
+    if len(query.keys) > 1:
         truths = [Truth(int(truth.total * bound), truth.count) for truth in truths]
     for truth, cells in _printed(report, name, truths, times):
-        exact = Decimal(truth.total) / truth.count if query.denominator else Decimal(truth.total)
-        exact *= query.step
+        exact = Decimal(truth.total) / truth.count if len(query.keys) > 1 else Decimal(truth.total)
+        exact *= query.values[0].step if query.values else 1
         covered = sum(cell.estimate.low <= exact <= cell.estimate.high for cell in cells) / times
         assert covered >= LOWEST - _slack(times), (name, truth, covered)
-        if not query.denominator and scale >= 20:
+        if len(query.keys) == 1 and scale >= 20:
             # The interval before it is cut at zero: the value and its margin.
             linear = sum(
                 e.value is not None and abs(e.value - exact) <= e.margin for e in (c.estimate for c in cells)

@@ -12,7 +12,8 @@ from typing import Any
 from dpinsights.governance.ledger.interface import Cap, Ledger, Run
 from dpinsights.governance.ledger.sqlite import SqliteLedger
 from dpinsights.model.noisy import Balance, NoisyVector
-from dpinsights.model.plan import Draw, Measurement, Plan, PlannedQuery, Relation
+from dpinsights.model.plan import Draw, Measurement, Part, Plan, PlannedQuery, Relation
+from dpinsights.model.report import Query
 
 PARTNERSHIP, CONTRACT = "6f0c2a9be41d4f7a", "c" * 64
 CONVERSION, DISCOVERY = Decimal("1e-10"), Decimal("1e-11")
@@ -55,9 +56,9 @@ def draw(name: str, rho: int, scale: float) -> Draw:
 
 def query(name: str, *keys: str) -> PlannedQuery:
     """A query over one or two measurements."""
-    denominator = keys[1] if len(keys) > 1 else None
     fields: dict[str, object] = dict.fromkeys(PlannedQuery.__dataclass_fields__)
-    fields |= {"name": name, "measure": "count", "numerator": keys[0], "denominator": denominator}
+    parts = tuple(Part(role, one) for role, one in zip(("numerator", "denominator"), keys, strict=False))
+    fields |= {"name": name, "asked": Query(count="customers"), "parts": parts}
     return PlannedQuery(**fields)  # type: ignore[arg-type]
 
 
@@ -78,6 +79,7 @@ def plan(account: str, *draws: Draw, budget: int = 10**6, digest: str = "m", **c
         "budget_units": budget,
         "conversion_delta": CONVERSION,
         "discovery_delta": DISCOVERY,
+        "confidence": Decimal("0.95"),
         "draws": draws,
         "queries": tuple(query(f"q{number}", one.key) for number, one in enumerate(draws)),
     }

@@ -40,8 +40,8 @@ def plan(queries: dict[str, dict[str, Any]], epsilon: str = "1", released: dict[
 def test_the_core_queries_share_two_measurements() -> None:
     made = plan(workload.QUERIES)
     assert len(made.draws) == 2
-    count, total = made.queries[0].numerator, made.queries[1].numerator
-    assert (made.queries[2].numerator, made.queries[2].denominator) == (total, count)
+    count, total = made.queries[0].key("value"), made.queries[1].key("value")
+    assert made.queries[2].keys == (total, count)
     assert {draw.measurement.l2_squared for draw in made.draws} == {4, 4 * 500_000**2}
 
 
@@ -107,6 +107,6 @@ def test_means_over_groups_of_unknown_size_are_forecast_at_three_sizes() -> None
 
 def test_a_released_count_sharpens_the_forecast_and_changes_nothing_else() -> None:
     before = plan({"a": workload.QUERIES["mean"]})
-    after = plan({"a": workload.QUERIES["mean"]}, released={before.queries[0].denominator or "": 5_000})
+    after = plan({"a": workload.QUERIES["mean"]}, released={before.queries[0].key("denominator"): 5_000})
     assert [f.customers for f in after.queries[0].forecasts] == [5_000]
     assert (after.draws, after.measurement_digest) == (before.draws, before.measurement_digest)

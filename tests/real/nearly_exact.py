@@ -49,19 +49,19 @@ def nearly_exact(folder: Path, sources: Sources, data: Path, work: Path) -> Near
     found = tables(replace(planned, draws=draws), vectors, dict.fromkeys(vectors, (0.0, 0.0)))
     return NearlyExact(
         {table.name: table for table in found},
-        {query.name: _means(query, vectors) for query in planned.queries if query.denominator},
+        {query.name: _means(query, vectors) for query in planned.queries if query.measure in ("mean", "share")},
     )
 
 
 def _at_scale(draw: Draw, partnership: str) -> Draw:
     m = draw.measurement
-    noise = GaussianNoise(unit=partnership, size=m.relation.cells, l2_squared=m.l2_squared, scale=SCALE)
+    noise = GaussianNoise.of(m, unit=partnership, scale=SCALE)
     return Draw(m, noise.rho_units, SCALE, noise.rho(1), noise.rho(2))
 
 
 def _means(
     query: PlannedQuery, vectors: Mapping[str, tuple[NoisyVector, ...]]
 ) -> tuple[Fraction | None, ...]:
-    [sums], [counts] = vectors[query.numerator], vectors[query.denominator or ""]
+    [sums], [counts] = (vectors[key] for key in query.keys)
     pairs = zip(sums.values, counts.values, strict=True)
-    return tuple(Fraction(total, n) * Fraction(query.step) if n else None for total, n in pairs)
+    return tuple(Fraction(total, n) * Fraction(query.values[0].step) if n else None for total, n in pairs)

@@ -6,7 +6,18 @@ from datetime import date
 from decimal import Decimal
 
 from dpinsights.model.expressions import Constant
-from dpinsights.model.plan import Draw, Forecast, Group, Measurement, Plan, PlannedQuery, Relation
+from dpinsights.model.plan import (
+    Draw,
+    Forecast,
+    Group,
+    Measurement,
+    Part,
+    Plan,
+    PlannedQuery,
+    PlannedValue,
+    Relation,
+)
+from dpinsights.model.report import Query
 from tests.reporting.releases import TIER, names
 
 _RELATION = Relation("shared", None, (Group(Constant(0), 4),), None, None, None, None, None, "seed")
@@ -15,31 +26,26 @@ _SPEND = Measurement(_RELATION, Constant(1), 0, 800_000, Decimal("0.01"))
 _SHOPS = Measurement(_RELATION, Constant(1), 0, 1)
 
 
-def _query(
-    name: str, measure: str, of: str, estimates: str, numerator: Measurement, **more: object
-) -> PlannedQuery:
+def _query(name: str, asked: Query, estimates: str, numerator: Measurement, **more: object) -> PlannedQuery:
+    role = "value" if asked.measure == "count" else "numerator"
+    parts = (Part(role, numerator.key),)
+    if asked.measure != "count":
+        parts += (Part("denominator", _COUNT.key),)
+    unit = more.pop("unit", None)
     base = {
         "name": name,
-        "measure": measure,
-        "of": of,
+        "asked": asked,
         "estimates": estimates,
-        "numerator": numerator.key,
-        "denominator": None if measure == "count" else _COUNT.key,
+        "parts": parts,
         "axes": (TIER,),
-        "step": numerator.step,
-        "unit": None,
-        "low": numerator.low,
-        "high": numerator.high,
+        "own_axes": (),
+        "values": (PlannedValue(asked.of, numerator.step, unit, numerator.low, numerator.high),),  # type: ignore[arg-type]
+        "edges": (),
         "per": "customer",
         "population": "shared",
         "k": None,
         "r": None,
-        "where": None,
-        "rows_where": None,
-        "margin": None,
         "forecasts": (),
-        "title": None,
-        "note": None,
     }
     return PlannedQuery(**{**base, **more})  # type: ignore[arg-type]
 
@@ -62,6 +68,7 @@ def plan() -> Plan:
         budget_units=13_242_583_765,
         conversion_delta=Decimal("1e-10"),
         discovery_delta=Decimal("1e-11"),
+        confidence=Decimal("0.95"),
         draws=(
             Draw(_COUNT, 100_000_000, 70.72, 1e-4, 4e-4),
             Draw(_SPEND, 5_000_000_000, 8_000_000.25, 5e-3, 2e-2),
@@ -70,18 +77,14 @@ def plan() -> Plan:
         queries=(
             _query(
                 "shared",
-                "count",
-                "customers",
+                Query(count="customers", title=names("Shared <customers>", "共同客户"), margin=139),
                 "customers",
                 _COUNT,
                 forecasts=(Forecast(Decimal(139)),),
-                title=names("Shared <customers>", "共同客户"),
-                margin=Decimal(139),
             ),
             _query(
                 "spend",
-                "mean",
-                "online_spend",
+                Query(mean="online_spend"),
                 "mean-per-customer",
                 _SPEND,
                 unit="CNY",
@@ -89,8 +92,7 @@ def plan() -> Plan:
             ),
             _query(
                 "shops",
-                "mean",
-                "shops",
+                Query(mean="shops"),
                 "share-of-customers",
                 _SHOPS,
                 forecasts=(Forecast(Decimal("0.0123"), 10_000),),

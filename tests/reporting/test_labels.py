@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dpinsights.definitions.loading import load_checked
 from dpinsights.model.labels import reader_names
+from dpinsights.model.report import Query
 from tests.reporting.plans import plan
 
 CONTRACT = Path(__file__).parents[2] / "reports" / "gongyin-xiaobai" / "contract.yaml"
@@ -16,8 +17,14 @@ def test_names_of_what_queries_mention_and_no_more() -> None:
     contract = load_checked(CONTRACT).contract
     first, *_ = plan().queries
     queries = (
-        replace(first, of="jd.orders.amount", where="icbc.customers.province <> '西藏' and online_spend > 0"),
-        replace(first, rows_where="icbc.holdings.product in ('deposit', 'no such key')"),
+        replace(
+            first,
+            asked=Query(sum="jd.orders.amount", where="icbc.customers.province <> '西藏' and online_spend > 0"),
+        ),
+        replace(
+            first,
+            asked=Query(count="customers", rows_where="icbc.holdings.product in ('deposit', 'no such key')"),
+        ),
     )
     found = reader_names(contract, queries)
     assert set(found) == {

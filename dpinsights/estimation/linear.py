@@ -1,0 +1,48 @@
+"""Counts and sums, histograms, pairs and running totals: linear in the noisy numbers."""
+
+from __future__ import annotations
+
+import itertools
+from decimal import Decimal
+
+import numpy as np
+
+from dpinsights.estimation.answers import Answer, Sums, grid, interval_of, summed
+from dpinsights.estimation.decoding import decode, prefix_sums
+from dpinsights.estimation.intervals import Noisy
+from dpinsights.model.plan import PlannedQuery
+from dpinsights.model.strategy import Strategy
+
+
+def totals(query: PlannedQuery, sums: Sums, miss: float) -> tuple[Answer, ...]:
+    """One noisy sum for each cell."""
+    numbers = _running(query, sums["value"]) if query.asked.cumulative else sums["value"]
+    step, unit, low = Decimal(1), None, 0
+    if query.measure == "sum":
+        step, unit, low = query.values[0].step, query.values[0].unit, query.values[0].low
+    axes = query.axes + query.own_axes
+    keys = _pairs(query) if query.measure == "pairs" else grid(axes)
+    cells = tuple(
+        (key, summed(query, noisy, step=step, miss=miss, not_negative=low >= 0))
+        for key, noisy in zip(keys, numbers, strict=True)
+    )
+    return (Answer("", axes, cells, query.estimates, interval_of(numbers), unit, step),)
+
+
+def _pairs(query: PlannedQuery) -> list[tuple[str, ...]]:
+    """Each pair once, the earlier key first; a key with itself counts its holders."""
+    held = [key.key for key in query.own_axes[0].keys]
+    pairs = list(itertools.combinations_with_replacement(held, 2))
+    return [(*group, *pair) for group in grid(query.axes) for pair in pairs]
+
+
+def _running(query: PlannedQuery, numbers: tuple[Noisy, ...]) -> tuple[Noisy, ...]:
+    """Running totals over the last group, decoded from the series that was drawn."""
+    strategy = Strategy("series", len(query.axes[-1].keys))
+    running: list[Noisy] = []
+    for start in range(0, len(numbers), strategy.rows):
+        block = numbers[start : start + strategy.rows]
+        decoded = decode(np.array([noisy.value for noisy in block]), strategy, block[0].scale)
+        values, variances = prefix_sums(decoded)
+        running += [Noisy(float(v), float(s) ** 0.5, 2) for v, s in zip(values, variances, strict=True)]
+    return tuple(running)
