@@ -16,10 +16,14 @@ from dpinsights.measurement.nodes import Leaf, condition, value
 from dpinsights.measurement.one_row import MOST
 from dpinsights.measurement.reader import CUSTOMER, Reader
 from dpinsights.measurement.tree import Sql
-from dpinsights.model.expressions import Aggregate, RowColumn, walk
+from dpinsights.model.contract import Category, Table
+from dpinsights.model.expressions import Aggregate, Cut, Node, Recode, RowColumn, walk
 
 CODES = 2**17
 """More codes than a category may have keys: 100,000."""
+
+BITS = 62
+"""Codes that the bits of one number can mark: a customer's different ones are then counted twice as fast."""
 
 
 def aggregate_name(leaves: Sequence[Leaf], leaf: Leaf) -> str:
@@ -40,7 +44,7 @@ def aggregated(name: str, leaves: Sequence[Leaf], reader: Reader) -> exp.Select:
         .group_by(tree.column(CUSTOMER))
     )
     for leaf in made:
-        found = _aggregate(leaf, declared.time, list(declared.columns))
+        found = _aggregate(leaf, declared)
         select = select.select(exp.alias_(found, aggregate_name(leaves, leaf), quoted=True))
     return select
 
@@ -101,7 +105,7 @@ def row_leaf(leaf: Leaf) -> Sql:
     return tree.column(f"_{leaf.column}")
 
 
-def _aggregate(leaf: Aggregate, time: str | None, columns: Sequence[str]) -> Sql:
+def _aggregate(leaf: Aggregate, table: Table) -> Sql:
     of = None if leaf.value is None else value(leaf.value, row_leaf)
     counts = tree.every(
         [
@@ -109,27 +113,49 @@ def _aggregate(leaf: Aggregate, time: str | None, columns: Sequence[str]) -> Sql
             None if of is None else tree.not_null(of),
         ]
     )
+    masked = leaf.value is not None and _codes(leaf.value, table) <= BITS
     match leaf.how:
         case "sum":
             found: Sql = tree.call("sum", of or tree.number(1))
         case "count" | "any":
             found = exp.Count(this=exp.Star())
         case "distinct":
-            found = exp.Count(this=exp.Distinct(expressions=[of or tree.number(None)]))
+            code = of or tree.number(None)
+            if masked:
+                found = tree.call("bit_or", tree.binary(exp.BitwiseLeftShift, tree.number(1), code))
+            else:
+                found = exp.Count(this=exp.Distinct(expressions=[code]))
         case "min" | "max":
             found = tree.call(leaf.how, of or tree.number(None))
         case "first" | "last":
-            found = tree.call("arg_min", of or tree.number(None), _row_order(leaf.how, time, columns))
+            found = tree.call(
+                "arg_min", of or tree.number(None), _row_order(leaf.how, table.time, list(table.columns))
+            )
         case "favourite":
             raise AssertionError("a favourite has a select of its own")
     if counts is not None:
         found = exp.Filter(this=found, expression=exp.Where(this=counts))
+    if leaf.how == "distinct":
+        return tree.call("bit_count", found) if masked else found
     if leaf.how == "any":
         return tree.cast(tree.binary(exp.GT, found, exp.Literal.number(0)), "BIGINT")
     if leaf.how == "sum":
         wide = tree.cast(tree.text(str(MOST)), "HUGEINT")
         return tree.cast(tree.clamped(found, exp.Neg(this=wide), wide), "BIGINT")
     return found
+
+
+def _codes(node: Node, table: Table) -> int:
+    """How many codes a category of rows can have, as far as its node shows; else more than any category's."""
+    match node:
+        case RowColumn(_, column):
+            kind = table.columns[column]
+            return len(kind.keys) if isinstance(kind, Category) else CODES
+        case Cut(_, at):
+            return len(at) + 1
+        case Recode(_, codes):
+            return max(codes) + 1
+    return CODES
 
 
 def _row_order(how: str, time: str | None, columns: Sequence[str]) -> Sql:

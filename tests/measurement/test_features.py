@@ -13,6 +13,7 @@ from dpinsights.definitions.python import period
 from dpinsights.measurement import customers, tree
 from dpinsights.measurement.nodes import value
 from dpinsights.model.contract import DecimalColumn
+from dpinsights.model.expressions import Node
 from dpinsights.model.names import FrozenMap, OrderedMap
 from dpinsights.model.plan import Measurement, Relation
 from tests.assurance.engine import opened
@@ -79,29 +80,41 @@ def test_nodes_mean_what_features_say(seed: int) -> None:
                 assert kind.nullable if found is None else kind.low <= found <= kind.high
 
 
-@pytest.mark.parametrize("seed", SEEDS[:16])
-def test_the_engine_finds_the_same(seed: int, tmp_path: Path) -> None:
-    database, features, written = made(seed)
-    named = {item.name: item for item in written if item.means is not None}
-    nodes = {name: features.get(name).node for name in named}
+def by_engine(database: Database, nodes: list[Node], folder: Path) -> dict[str, tuple[int | None, ...]]:
+    """Each customer's values of some nodes, read out: only tests do that."""
     relation = Relation(
         population="any", rows=None, groups=(), where=None, rows_where=None, present=None,
         groups_per_customer=None, rows_per_customer=None, seed="",
     )  # fmt: skip
-    measured = [Measurement(relation, node, 0, 1) for node in nodes.values()]
-    people = everyone(database)
-    with opened(files.write(database, tmp_path, "parquet"), tmp_path) as reader:
+    measured = [Measurement(relation, node, 0, 1) for node in nodes]
+    with opened(files.write(database, folder, "parquet"), folder) as reader:
         table = customers.customer_table(measured, reader)
         reader.engine.keep(customers.CUSTOMERS, table.select)
         select = exp.select(
             tree.column(customers.CUSTOMER, customers.CUSTOMERS),
-            *(value(node, table.leaf) for node in nodes.values()),
+            *(value(node, table.leaf) for node in nodes),
         ).from_(tree.table(customers.CUSTOMERS))
         rows = reader.engine._run(reader.engine.render(select)).fetchall()  # type: ignore[attr-defined]
-        found = {str(row[0]): row[1:] for row in rows}
+    assert len({str(row[0]) for row in rows}) == len(rows)
+    return {str(row[0]): tuple(row[1:]) for row in rows}
+
+
+@pytest.mark.parametrize("seed", SEEDS[:8])
+def test_the_engine_finds_the_same(seed: int, tmp_path: Path) -> None:
+    """To the bit for each customer, and the same whoever else is there and however rows are ordered."""
+    database, features, written = made(seed)
+    named = [item for item in written if item.means is not None]
+    nodes = [features.get(item.name).node for item in named]
+    found = by_engine(database, nodes, tmp_path / "whole")
+    people = everyone(database)
+    assert found.keys() == people.keys()
     for identity, customer in people.items():
-        for name, value_found in zip(nodes, found[identity], strict=True):
-            means = named[name].means
-            assert means is not None
-            assert value_found == means(customer), (named[name].feature, identity)
-    assert len(found) == len(people)
+        for item, value_found in zip(named, found[identity], strict=True):
+            assert item.means is not None
+            assert value_found == item.means(customer), (item.feature, identity)
+    assert by_engine(databases.shuffled(database, seed), nodes, tmp_path / "shuffled") == found
+    one = database.worst
+    alone = databases.keep_customer(database, one)
+    assert by_engine(alone, nodes, tmp_path / "alone") == {one: found[one]}
+    others = {identity: values for identity, values in found.items() if identity != one}
+    assert by_engine(databases.drop_customer(database, one), nodes, tmp_path / "others") == others
