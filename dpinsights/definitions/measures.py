@@ -244,7 +244,8 @@ def bins(query: Query, value: ResolvedValue) -> tuple[tuple[Axis, ...], tuple[Gr
     keys = tuple(
         Key(f"{a}..{b}", FrozenMap(en=f"{a} to {b}", zh=f"{a} 至 {b}")) for a, b in itertools.pairwise(texts)
     )
-    node = Cut(build.clamped(value.node, value.low, value.high), cuts)
+    within_bounds = value.type.low >= value.low and value.type.high <= value.high
+    node = Cut(value.node if within_bounds else build.clamped(value.node, value.low, value.high), cuts)
     return (Axis(value.name, None, keys),), (Group(node, len(keys)),), edges
 
 

@@ -79,12 +79,18 @@ def declared(query: PlannedQuery) -> tuple[Flag, ...]:
 
 
 def summed(query: PlannedQuery, noisy: Noisy, *, step: Decimal, miss: float, not_negative: bool) -> Estimate:
-    """A noisy sum; a single draw is a whole number of steps and kept exactly, beyond what a float can hold."""
-    whole = noisy.draws == 1
-    quantum = Decimal(1) if whole else Decimal("0.001")
-    value = Decimal(noisy.value) if whole else _rounded(noisy.value, quantum, ROUND_HALF_EVEN)
-    half = _rounded(noisy.half_width(miss), quantum, ROUND_CEILING)
-    low, high = value - half, value + half
+    """A noisy sum, in whole steps; a single draw is one and kept exactly, beyond what a float can hold.
+
+    What is estimated is a whole number of steps too, so the interval of a combination ends at the whole numbers in it.
+    """
+    if noisy.draws == 1:
+        value, half = Decimal(noisy.value), Decimal(noisy.half_width(miss))
+        low, high = value - half, value + half
+    else:
+        centre, width = noisy.value, noisy.half_width(miss)
+        low, high = Decimal(math.ceil(centre - width)), Decimal(math.floor(centre + width))
+        value = min(max(_rounded(centre, Decimal(1), ROUND_HALF_EVEN), low), high)
+        half = max(high - value, value - low)
     if not_negative:  # what is counted, or summed of values that are not negative, is not negative
         low, high = max(low, Decimal(0)), max(high, Decimal(0))
     flags = declared(query) + ((Flag.NOT_ABOVE_ZERO,) if low <= 0 <= high else ())

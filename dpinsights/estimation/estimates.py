@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 
 from dpinsights.estimation import comparing, linear, moments, rates, testing
+from dpinsights.estimation.agreement import Agreed, agree
 from dpinsights.estimation.answers import Answer, Sums
 from dpinsights.estimation.intervals import Noisy, combine
 from dpinsights.model.names import FrozenMap
@@ -48,11 +50,19 @@ ESTIMATORS: dict[str, Estimator] = {
 }
 """How each measure is estimated from its noisy sums."""
 
+AGREEING = frozenset({"count", "histogram"})
+"""Measures whose tables are made to add up; what compares or tests their numbers takes them as they were drawn."""
 
-def answers(query: PlannedQuery, sums: Sums, confidence: Decimal) -> tuple[Answer, ...]:
-    """All tables that answer a query."""
+
+def answers(
+    query: PlannedQuery, sums: Sums, confidence: Decimal, agreed: Agreed | None = None
+) -> tuple[Answer, ...]:
+    """All tables that answer a query; its counts as they were made to add up with other tables, if they were."""
     miss = 1 - float(confidence)
-    found = ESTIMATORS[query.measure](query, sums, miss)
+    if agreed is not None and query.measure in AGREEING:
+        found = linear.agreed(query, agreed, miss)
+    else:
+        found = ESTIMATORS[query.measure](query, sums, miss)
     if query.asked.compare:
         found += (comparing.compared(query, sums, miss),)
     return testing.tested(query, sums, found) if query.asked.test else found
@@ -61,6 +71,7 @@ def answers(query: PlannedQuery, sums: Sums, confidence: Decimal) -> tuple[Answe
 def tables(plan: Plan, vectors: Vectors, losses: Losses) -> tuple[ResultTable, ...]:
     """The tables of each query of the plan, in its order; each declared cell has a number."""
     noisy = {key: tuple(combined(drawn)) for key, drawn in vectors.items()}
+    agreement = agree(plan.families, noisy)
     made: list[ResultTable] = []
     for query in plan.queries:
         sums = {part.role: noisy[part.key] for part in query.parts}
@@ -68,7 +79,12 @@ def tables(plan: Plan, vectors: Vectors, losses: Losses) -> tuple[ResultTable, .
             _noise(part.role, plan.draw(part.key), vectors[part.key], losses[part.key])
             for part in query.parts
         )
-        made += [_table(query, answer, noise) for answer in answers(query, sums, plan.confidence)]
+        agreed = agreement.tables.get(query.parts[0].key)
+        alarm = query.measure in AGREEING and query.parts[0].key in agreement.alarms
+        made += [
+            replace(_table(query, answer, noise), alarm=alarm)
+            for answer in answers(query, sums, plan.confidence, agreed)
+        ]
     return testing.chosen(tuple(made), 1 - plan.confidence)
 
 

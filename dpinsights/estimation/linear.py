@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
 
+from dpinsights.estimation.agreement import Agreed
 from dpinsights.estimation.answers import Answer, Sums, grid, interval_of, summed
 from dpinsights.estimation.decoding import decode, prefix_sums
 from dpinsights.estimation.intervals import Noisy
 from dpinsights.model.plan import PlannedQuery
+from dpinsights.model.release import Flag
 from dpinsights.model.strategy import Strategy
 
 
@@ -27,6 +30,21 @@ def totals(query: PlannedQuery, sums: Sums, miss: float) -> tuple[Answer, ...]:
         for key, noisy in zip(keys, numbers, strict=True)
     )
     return (Answer("", axes, cells, query.estimates, interval_of(numbers), unit, step),)
+
+
+def agreed(query: PlannedQuery, found: Agreed, miss: float) -> tuple[Answer, ...]:
+    """Counts that were made to add up with other tables: whole numbers, each with what is left of its noise."""
+    axes = query.axes + query.own_axes
+    cells = []
+    for keys, noisy, printed, moved in zip(
+        grid(axes), found.numbers, found.printed, found.moved, strict=True
+    ):
+        one = summed(query, noisy, step=Decimal(1), miss=miss, not_negative=True)
+        value = Decimal(printed)
+        flags = (*one.flags, Flag.CONSISTENT, *((Flag.CHANGED_BY_CONSISTENCY,) if moved else ()))
+        low, high = min(one.low, value), max(one.high, value)
+        cells.append((keys, replace(one, value=value, low=low, high=high, flags=flags)))
+    return (Answer("", axes, tuple(cells), query.estimates, "consistent", None, Decimal(1)),)
 
 
 def _pairs(query: PlannedQuery) -> list[tuple[str, ...]]:

@@ -212,6 +212,24 @@ def _walk_value(value: object, into_aggregates: bool) -> Iterator[Node]:
         yield from walk(value, into_aggregates=into_aggregates)  # type: ignore[arg-type]
 
 
+def parts_of(node: Node) -> Iterator[Node]:
+    """The nodes right below a node.
+
+    >>> list(parts_of(Not(IsNull(Absent("a.b")))))
+    [IsNull(part=Absent(table='a.b'))]
+    """
+    for field in fields(node):
+        yield from _nodes(getattr(node, field.name))
+
+
+def _nodes(value: object) -> Iterator[Node]:
+    if isinstance(value, tuple):
+        for item in value:
+            yield from _nodes(item)
+    elif hasattr(value, "__dataclass_fields__"):
+        yield value  # type: ignore[misc]
+
+
 def tables_of(node: Node | None) -> frozenset[str]:
     """The tables that a node names; those of a party's members, which `Member` reads, are the contract's to know."""
     return frozenset(

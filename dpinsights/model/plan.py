@@ -294,6 +294,28 @@ class PlannedQuery:
 
 
 @dataclass(frozen=True)
+class Image:
+    """How a table is an image of a family's base.
+
+    Attributes:
+        key: the measurement's.
+        groups: for each of its groups, which root of the base it is a function of, how many codes it has, and its code
+            for each of the root's.
+    """
+
+    key: str
+    groups: tuple[tuple[int, int, tuple[int, ...]], ...]
+
+
+@dataclass(frozen=True)
+class Family:
+    """Tables that must add up: images of one base, whose cells are all combinations of its roots' codes."""
+
+    sizes: tuple[int, ...]
+    images: tuple[Image, ...]
+
+
+@dataclass(frozen=True)
 class Plan:
     """What will be drawn for a report, and for which numbers; no data was read to make it.
 
@@ -306,6 +328,7 @@ class Plan:
         confidence: of every interval.
         draws: one for each distinct measurement.
         queries: in the report's order.
+        families: tables that are proved to add up.
     """
 
     report: str
@@ -325,6 +348,7 @@ class Plan:
     confidence: Decimal
     draws: tuple[Draw, ...]
     queries: tuple[PlannedQuery, ...]
+    families: tuple[Family, ...] = ()
 
     @property
     def rho_units(self) -> int:

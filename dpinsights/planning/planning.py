@@ -15,6 +15,7 @@ from dpinsights.model.policy import Policy
 from dpinsights.model.report import Report
 from dpinsights.model.resolved import ResolvedQuery
 from dpinsights.planning.allocation import allocate
+from dpinsights.planning.families import families
 from dpinsights.planning.forecasts import forecasts
 from dpinsights.planning.measurements import Needed, needed, prove_no_overflow, selection_seed
 
@@ -81,6 +82,7 @@ def make_plan(
             )
             for need, query in zip(needs, planned, strict=True)
         ),
+        families=families([draw.measurement for draw in draws], contract),
     )
 
 

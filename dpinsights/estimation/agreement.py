@@ -1,0 +1,107 @@
+"""The tables of one plan made to add up, where the plan proves that they must."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dpinsights.estimation.consistency import Adjusted, Observed, Rounded, consistent, rounded
+from dpinsights.estimation.intervals import Noisy
+from dpinsights.model.plan import Family, Image
+
+
+@dataclass(frozen=True)
+class Agreed:
+    """A table's numbers after adjustment.
+
+    Attributes:
+        numbers: the fitted numbers with what is left of their noise.
+        printed: whole, not negative, adding up where one table is a sum of another.
+        moved: which cells are further from the fitted number than rounding takes them.
+    """
+
+    numbers: tuple[Noisy, ...]
+    printed: tuple[int, ...]
+    moved: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """The adjusted tables by measurement, and those that ought to add up but differ by more than noise explains."""
+
+    tables: Mapping[str, Agreed]
+    alarms: frozenset[str]
+
+
+def agree(families: tuple[Family, ...], noisy: Mapping[str, tuple[Noisy, ...]]) -> Agreement:
+    """Adjusts each family of tables; one whose alarm is raised is left as it was drawn."""
+    tables: dict[str, Agreed] = {}
+    alarms: set[str] = set()
+    for family in families:
+        observed = [_observed(family, image, noisy[image.key]) for image in family.images]
+        adjusted = consistent(observed)
+        if adjusted.raised:
+            alarms |= {image.key for image in family.images}
+        else:
+            tables |= _agreed(adjusted)
+    return Agreement(tables, frozenset(alarms))
+
+
+def _observed(family: Family, image: Image, numbers: tuple[Noisy, ...]) -> Observed:
+    values = np.array([noisy.value for noisy in numbers])
+    return Observed(image.key, values, numbers[0].scale, cells_of(family, image))
+
+
+def cells_of(family: Family, image: Image) -> NDArray[np.int64]:
+    """For each cell of the base, the last of its codes fastest, the cell of a table that it adds to.
+
+    >>> cells_of(Family((2, 2), ()), Image("a", ((1, 2, (1, 0)),))).tolist()
+    [1, 0, 1, 0]
+    """
+    codes = np.indices(family.sizes, dtype=np.int64).reshape(len(family.sizes), -1)
+    cells = np.zeros(codes.shape[1] if family.sizes else 1, dtype=np.int64)
+    for root, size, mapped in image.groups:
+        cells = cells * size + np.array(mapped, dtype=np.int64)[codes[root]]
+    return cells
+
+
+def _nests(adjusted: Adjusted) -> list[list[int]]:
+    """The places of tables, each finest one followed by those that are sums of it (and of none before it)."""
+    nests: list[list[int]] = []
+    order = sorted(range(len(adjusted.observed)), key=lambda at: -len(adjusted.observed[at].values))
+    for at in order:
+        table = adjusted.observed[at]
+        for nest in nests:
+            finest = adjusted.observed[nest[0]]
+            both = np.unique(np.stack([finest.cell_of, table.cell_of]), axis=1)
+            if both.shape[1] == len(finest.values):
+                nest.append(at)
+                break
+        else:
+            nests.append([at])
+    return nests
+
+
+def _agreed(adjusted: Adjusted) -> dict[str, Agreed]:
+    """Fitted numbers and what is printed of them: each finest table and its sums are rounded together."""
+    integers: dict[str, Rounded] = {}
+    for nest in _nests(adjusted):
+        part = replace(
+            adjusted,
+            tables=tuple(adjusted.tables[at] for at in nest),
+            observed=tuple(adjusted.observed[at] for at in nest),
+            base=0,
+        )
+        integers |= {table.key: table for table in rounded(part)}
+    found = {}
+    for table in adjusted.tables:
+        whole = integers[table.key]
+        pairs = zip(table.values, table.variances, strict=True)
+        numbers = tuple(Noisy(float(value), float(variance) ** 0.5, 2) for value, variance in pairs)
+        found[table.key] = Agreed(
+            numbers, tuple(int(v) for v in whole.values), tuple(bool(c) for c in whole.changed)
+        )
+    return found

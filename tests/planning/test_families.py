@@ -1,0 +1,184 @@
+"""Which tables are proved to add up, and that they do."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from dpinsights.definitions.resolving import check_contract, check_report, report_digests
+from dpinsights.estimation.agreement import cells_of
+from dpinsights.estimation.estimates import tables
+from dpinsights.model.contract import Contract
+from dpinsights.model.noisy import NoisyVector
+from dpinsights.model.plan import Plan
+from dpinsights.model.policy import Policy
+from dpinsights.model.release import Flag
+from dpinsights.model.report import Report
+from dpinsights.planning.planning import make_plan
+
+CONTRACT = {
+    "contract": "bank-shop",
+    "version": 1,
+    "privacy_unit": "customer",
+    "parties": {
+        "bank": {"name": {"en": "Bank"}, "members": "bank.customers"},
+        "shop": {"name": {"en": "Shop"}},
+    },
+    "planning": {
+        "customers": {"bank": 50_000, "shop": 30_000, "shared": 20_000},
+        "customers_at_most": 100_000,
+        "basis": "made up",
+    },
+    "tables": {
+        "bank.customers": {
+            "customer": "id",
+            "rows": "one",
+            "columns": {
+                "county": {
+                    "type": "category",
+                    "keys": ["a1", "a2", "b1", "b2", "b3", "c1", "other"],
+                    "unknown": "other",
+                    "nulls": "other",
+                },
+                "tier": {"type": "category", "keys": ["low", "high"], "unknown": "low", "nulls": "low"},
+                "branch": {"type": "category", "keys": ["x", "y"]},
+                "balance": {"type": "integer", "bounds": [0, 1000], "nulls": 0},
+            },
+        },
+        "shop.orders": {
+            "customer": "id",
+            "rows": "many",
+            "columns": {"kind": {"type": "category", "keys": ["p", "q"]}},
+        },
+    },
+    "features": {
+        "prefecture": {
+            "recode": "bank.customers.county",
+            "into": {"a": ["a1", "a2"], "b": ["b1", "b2", "b3"]},
+            "else": "rest",
+        },
+        "province": {"recode": "prefecture", "into": {"north": ["a", "b"]}, "else": "south"},
+        "wealth": {"cut": "bank.customers.balance", "at": [100, 500], "labels": ["s", "m", "l"]},
+        "rich": {"cut": "bank.customers.balance", "at": [500], "labels": ["no", "yes"]},
+    },
+}
+CHECKED = check_contract(Contract.model_validate(CONTRACT))
+POLICY = Policy.model_validate(
+    {
+        "policy": "bank-shop",
+        "version": 1,
+        "delta": {"conversion": "1e-9", "discovery": "1e-10"},
+        "lifetime": {"epsilon": 8},
+        "accounts": {"exploration": {"epsilon": 8}},
+    }
+)
+
+
+def planned(queries: dict[str, dict[str, object]]) -> Plan:
+    """The plan of a report over the contract above."""
+    report = Report.model_validate(
+        {
+            "report": "r",
+            "version": 1,
+            "contract": "bank-shop",
+            "audience": "bank",
+            "account": "exploration",
+            "period": {"from": "2017-01-01", "until": "2018-01-01"},
+            "budget": {"epsilon": 1},
+            "queries": queries,
+        }
+    )
+    resolved = check_report(report, CHECKED)
+    return make_plan(report, resolved, CHECKED.contract, POLICY, report_digests(report, CHECKED, resolved))
+
+
+def count(*by: str, **fields: object) -> dict[str, object]:
+    return {"count": "customers", "by": list(by), "population": "bank", **fields}
+
+
+HIERARCHY = {
+    "all": count(),
+    "provinces": count("province"),
+    "prefectures": count("prefecture"),
+    "counties": count("bank.customers.county"),
+    "crossed": count("bank.customers.county", "wealth"),
+    "rich": count("rich"),
+    "bins": {"histogram": "bank.customers.balance", "cuts": [250, 500], "population": "bank"},
+}
+
+
+def test_a_hierarchy_is_one_family() -> None:
+    made = planned(HIERARCHY)
+    (family,) = made.families
+    assert len(family.images) == len(HIERARCHY)
+    assert sorted(family.sizes) == [4, 7]  # one number, cut at 100, 250 and 500
+
+
+def test_the_map_of_each_table_is_that_of_the_codes() -> None:
+    made = planned({"counties": count("bank.customers.county"), "provinces": count("province")})
+    (family,) = made.families
+    counties, provinces = (cells_of(family, image).tolist() for image in family.images)
+    assert counties == [0, 1, 2, 3, 4, 5, 6]
+    assert provinces == [0, 0, 0, 0, 0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        count("bank.customers.branch"),  # may be null
+        count("prefecture", population="shared"),
+        count("prefecture", where="bank.customers.balance > 3"),
+        count("shop.orders.kind", groups_per_customer=1),  # a chosen group
+        count("shop.orders.kind", groups_per_customer=2),  # counts a customer twice
+    ],
+    ids=["null", "population", "where", "chosen", "twice"],
+)
+def test_what_is_no_image_is_in_no_family(other: dict[str, object]) -> None:
+    assert planned({"counties": count("bank.customers.county"), "other": other}).families == ()
+
+
+def test_tables_add_up_and_the_alarm_is_quiet_then_loud() -> None:
+    made = planned(HIERARCHY)
+    rng = np.random.default_rng(5)
+    base = rng.integers(0, 400, size=made.families[0].sizes).ravel()
+    true = {
+        image.key: np.bincount(cells_of(made.families[0], image), weights=base)
+        for image in made.families[0].images
+    }
+
+    def drawn(shift: int) -> dict[str, tuple[NoisyVector, ...]]:
+        return {
+            draw.key: (
+                NoisyVector(
+                    draw.key,
+                    "s",
+                    draw.scale,
+                    draw.rho_units,
+                    tuple(
+                        int(v) + shift * (place == 0)
+                        for v in np.rint(true[draw.key] + rng.normal(0, draw.scale, len(true[draw.key])))
+                    ),
+                ),
+            )
+            for place, draw in enumerate(made.draws)
+        }
+
+    losses = {draw.key: (draw.rho, draw.rho_two) for draw in made.draws}
+    found = {table.name: table for table in tables(made, drawn(0), losses)}
+    assert not any(table.alarm for table in found.values())
+    values = {
+        name: [cell.estimate.value or Decimal(0) for cell in table.cells] for name, table in found.items()
+    }
+    assert (
+        sum(values["counties"]) == sum(values["prefectures"]) == sum(values["provinces"]) == values["all"][0]
+    )
+    assert [sum(values["crossed"][i : i + 3]) for i in range(0, 21, 3)] == values["counties"]
+    assert all(Flag.CONSISTENT in cell.estimate.flags for cell in found["all"].cells)
+    raw = {draw.key: draw.scale for draw in made.draws}
+    assert float(found["all"].cells[0].estimate.margin) < 1.96 * raw[made.queries[0].parts[0].key]
+
+    loud = {table.name: table for table in tables(made, drawn(50_000), losses)}
+    assert all(table.alarm for table in loud.values())
+    assert not any(Flag.CONSISTENT in cell.estimate.flags for cell in loud["all"].cells)
