@@ -33,7 +33,10 @@ def test_mypy_strict_is_clean() -> None:
 
 
 def test_the_public_face() -> None:
-    assert dpinsights.__all__ == ["DpInsightsError", "Session", "count", "mean", "open", "sum"]
+    assert " ".join(dpinsights.__all__) == (
+        "DpInsightsError Session concentration corr count crosstab funnel histogram mean median open pairs quantile "
+        "ratio regression retention share std sum top var"
+    )
     for name in dpinsights.__all__:
         assert getattr(dpinsights, name) is not None
     rooms = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
@@ -42,8 +45,9 @@ def test_the_public_face() -> None:
 
 
 def test_randomness_is_only_the_generators_and_opendps() -> None:
+    """Beside them, a test's Monte Carlo draws populations from its null: no noise that protects anyone."""
     for file in PACKAGE.rglob("*.py"):
-        if "synthetic" in file.parts:
+        if "synthetic" in file.parts or file.relative_to(PACKAGE).as_posix() == "estimation/significance.py":
             continue
         text = file.read_text(encoding="utf-8")
         assert not re.search(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 
 from dpinsights.definitions import building as build
 from dpinsights.definitions.expressions import parse
@@ -247,6 +248,29 @@ def bins(query: Query, value: ResolvedValue) -> tuple[tuple[Axis, ...], tuple[Gr
     within_bounds = value.type.low >= value.low and value.type.high <= value.high
     node = Cut(value.node if within_bounds else build.clamped(value.node, value.low, value.high), cuts)
     return (Axis(value.name, None, keys),), (Group(node, len(keys)),), edges
+
+
+def public_figures(query: Query, axes: tuple[Axis, ...], contract: Contract) -> tuple[Decimal | None, ...]:
+    """For each key of the group that public figures are about, its figure.
+
+    Raises:
+        Fault: `unknown-figures`, `group-needed` or `unknown-key`.
+    """
+    name = query.out_of or ""
+    if name not in contract.figures:
+        hint = nearest(name, contract.figures) or ", ".join(contract.figures)
+        raise Fault("unknown-figures", f"the contract has no figures '{name}'", hint)
+    figures = contract.figures[name]
+    axis = next((axis for axis in axes if axis.source == figures.of), None)
+    if axis is None or query.count != "customers":
+        raise Fault(
+            "group-needed", f"{name} are by {figures.of}: count customers by it", f"by: [{figures.of}]"
+        )
+    keys = [key.key for key in axis.keys]
+    for key in figures.values:
+        if key not in keys:
+            raise Fault("unknown-key", f"'{key}' is not a key of {figures.of}", nearest(key, keys))
+    return tuple(figures.values.get(key) for key in keys)
 
 
 def shape_faults(

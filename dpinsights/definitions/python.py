@@ -43,6 +43,7 @@ class QueryFields(TypedDict, total=False):
     method: Literal["pearson", "spearman"]
     top_share: Number
     cumulative: bool
+    out_of: str
     compare: Mapping[str, str] | Sequence[Mapping[str, str]]
     test: Literal["difference", "trend", "independence"]
     groups_per_customer: int

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Literal
 
 from dpinsights.definitions import building as build
@@ -19,6 +20,7 @@ from dpinsights.definitions.measures import (
     Value,
     bins,
     grouping,
+    public_figures,
     shape_faults,
     what_about,
 )
@@ -60,6 +62,7 @@ class QueryResolver:
         self._no_bounds()
         values = tuple(self._bounded(value, per, r) for value in about.values)
         own_axes, own_groups, edges = self._own(about, values)
+        figures = self._figures(axes)
         self._shape_of_answer(axes, levels)
         cells = math.prod(group.size for group in (*groups, *own_groups))
         if cells > MOST_CELLS:
@@ -86,6 +89,7 @@ class QueryResolver:
             own_axes,
             own_groups,
             edges,
+            figures,
             k,
             r,
         )
@@ -131,6 +135,14 @@ class QueryResolver:
         with self._collect("cuts"):
             return bins(self.query, values[0])
         return (), (), ()
+
+    def _figures(self, axes: tuple[Axis, ...]) -> tuple[Decimal | None, ...]:
+        """The public figures that counts are set against, by the keys of their group."""
+        if self.query.out_of is None:
+            return ()
+        with self._collect("out_of"):
+            return public_figures(self.query, axes, self.features.contract)
+        return ()
 
     def _one_cell(self, per: str, levels: list[str | None]) -> None:
         """Some measures need each customer in one cell alone."""

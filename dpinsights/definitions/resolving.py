@@ -145,7 +145,7 @@ def report_digests(
 
 
 DECIDING = (
-    "margin", "cost", "weight", "group_size", "at", "values_per_customer", "most", "method", "top_share", "cumulative",
+    "margin", "cost", "weight", "group_size", "at", "values_per_customer", "most", "method", "top_share", "cumulative", "out_of",
     "compare", "test",
 )  # fmt: skip
 """Fields of a query that decide numbers as they are written."""

@@ -63,6 +63,8 @@ def answers(
         found = linear.agreed(query, agreed, miss)
     else:
         found = ESTIMATORS[query.measure](query, sums, miss)
+    if query.figures is not None:
+        found += (linear.out_of(query, sums if agreed is None else {"value": agreed.numbers}, miss),)
     if query.asked.compare:
         found += (comparing.compared(query, sums, miss),)
     return testing.tested(query, sums, found) if query.asked.test else found

@@ -9,9 +9,9 @@ from decimal import Decimal
 import numpy as np
 
 from dpinsights.estimation.agreement import Agreed
-from dpinsights.estimation.answers import Answer, Sums, grid, interval_of, summed
+from dpinsights.estimation.answers import Answer, Sums, estimated, grid, interval_of, summed
 from dpinsights.estimation.decoding import decode, prefix_sums
-from dpinsights.estimation.intervals import Noisy
+from dpinsights.estimation.intervals import Interval, Noisy
 from dpinsights.model.plan import PlannedQuery
 from dpinsights.model.release import Flag
 from dpinsights.model.strategy import Strategy
@@ -45,6 +45,25 @@ def agreed(query: PlannedQuery, found: Agreed, miss: float) -> tuple[Answer, ...
         low, high = min(one.low, value), max(one.high, value)
         cells.append((keys, replace(one, value=value, low=low, high=high, flags=flags)))
     return (Answer("", axes, tuple(cells), query.estimates, "consistent", None, Decimal(1)),)
+
+
+def out_of(query: PlannedQuery, sums: Sums, miss: float) -> Answer:
+    """Each count as a share of a public figure, which is exact; a key without a figure has none."""
+    source, figures = query.figures or ("", ())
+    place = [axis.source for axis in query.axes].index(source)
+    by_key = dict(zip((key.key for key in query.axes[place].keys), figures, strict=True))
+    cells = []
+    for keys, noisy in zip(grid(query.axes), sums["value"], strict=True):
+        figure = by_key[keys[place]]
+        if figure is not None:
+            width, whole = noisy.half_width(miss), float(figure)
+            low, high = max(noisy.value - width, 0.0), max(noisy.value + width, 0.0)
+            share = Interval(max(noisy.value, 0.0) / whole, low / whole, high / whole)
+            cells.append((keys, estimated(query, share, step=Decimal(1))))
+    known = tuple(key for key in query.axes[place].keys if by_key[key.key] is not None)
+    axes = tuple(replace(axis, keys=known) if at == place else axis for at, axis in enumerate(query.axes))
+    how = interval_of(sums["value"])
+    return Answer("rate", axes, tuple(cells), "share-of-figure", how, None, Decimal(1))
 
 
 def _pairs(query: PlannedQuery) -> list[tuple[str, ...]]:

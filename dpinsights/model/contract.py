@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StrictBool, StrictInt
+from pydantic import Field, StrictBool, StrictInt, model_validator
 
-from dpinsights.model.document import Document
+from dpinsights.model.document import Document, fault
 from dpinsights.model.feature import FEATURE_KINDS as FEATURE_KINDS
 from dpinsights.model.feature import Bounds as Bounds
 from dpinsights.model.feature import Day as Day
@@ -120,6 +120,24 @@ class Table(Document):
     )
 
 
+class Figures(Document):
+    """Public figures by the keys of a category: a census's population by county."""
+
+    of: str = Field(min_length=1, description="the column or feature whose keys they are about")
+    values: FrozenMap[str, Exact] = Field(
+        min_length=1, description="a figure above 0 for each key that has one"
+    )
+    basis: str = Field(min_length=1, description="where the figures come from")
+    name: Names | None = Field(None, description="what readers call what is counted")
+
+    @model_validator(mode="after")
+    def _positive(self) -> Figures:
+        for key, value in self.values.items():
+            if value <= 0:
+                raise fault("not-positive", f"the figure of {key} is above 0, found {value:f}")
+        return self
+
+
 class Contract(Document):
     """The whole contract of a partnership."""
 
@@ -137,4 +155,7 @@ class Contract(Document):
     features: FrozenMap[Name, Feature] = Field(
         default_factory=lambda: FrozenMap({}),
         description="one value for each customer or row, made from that customer's rows",
+    )
+    figures: FrozenMap[Name, Figures] = Field(
+        default_factory=lambda: FrozenMap({}), description="public figures that counts may be set against"
     )

@@ -249,6 +249,8 @@ class PlannedQuery:
         own_axes: groupings that the measure itself brings, after those.
         values: what it is about; none for counts of customers.
         edges: of bins: the lower bound, the cuts, the upper bound.
+        figures: of the public figures that counts are set against: which group they are by, and a figure for each of
+            its keys, or None for a key that has none.
         per: customer or row.
         population: as in the relation.
         k, r: the contribution limits that apply, for readers.
@@ -268,6 +270,7 @@ class PlannedQuery:
     k: int | None
     r: int | None
     forecasts: tuple[Forecast, ...]
+    figures: tuple[str, tuple[Decimal | None, ...]] | None = None
 
     @property
     def measure(self) -> str:

@@ -32,6 +32,7 @@ TAKES: dict[str, frozenset[str]] = {
     "on": frozenset({"regression"}),
     "top_share": frozenset({"concentration"}),
     "cumulative": frozenset({"count"}),
+    "out_of": frozenset({"count"}),
     "compare": frozenset({"count", "sum", "mean", "share", "ratio"}),
     "test": frozenset({"count", "sum", "mean", "share"}),
 }
@@ -133,6 +134,9 @@ class Query(Document):
     )
     cumulative: bool | None = Field(
         None, strict=True, description="of a count by periods, the last group: the running total"
+    )
+    out_of: str | None = Field(
+        None, description="public figures of the contract: each count as a share of its figure, too"
     )
     compare: Annotated[tuple[Compare, ...], BeforeValidator(_compared)] | None = Field(
         None, description="cells set against others along a group: difference, ratio or index"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from dpinsights.model.expressions import Node
 from dpinsights.model.plan import Axis, Group
@@ -44,6 +45,7 @@ class ResolvedQuery:
         own_axes, own_groups: groupings that the measure itself brings, after those in `by`: bins, steps of a funnel,
             the keys of pairs, cohorts and last periods.
         edges: of bins, in steps: the lower bound, the cuts, the upper bound; else none.
+        figures: a public figure for each key of the group that has them, or None for a key that has none.
         groups_per_customer, rows_per_customer: the contribution limits in force (k is None where one cell is all
             a customer can reach, and where rows are bounded).
     """
@@ -61,6 +63,7 @@ class ResolvedQuery:
     own_axes: tuple[Axis, ...]
     own_groups: tuple[Group, ...]
     edges: tuple[int, ...]
+    figures: tuple[Decimal | None, ...]
     groups_per_customer: int | None
     rows_per_customer: int | None
 

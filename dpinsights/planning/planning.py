@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from types import MappingProxyType
 
 from dpinsights.mechanisms.loss import rho_units_of
@@ -46,7 +47,7 @@ def make_plan(
     partnership = contract.partnership or contract.contract
     seed, most = selection_seed(partnership), contract.planning.customers_at_most
     needs = [needed(query, seed=seed, customers_at_most=most) for query in queries]
-    planned = [_planned(need) for need in needs]
+    planned = [_planned(need, contract) for need in needs]
     budget_units = rho_units_of(report.budget.epsilon, delta)
     units = allocate(
         needs,
@@ -103,7 +104,7 @@ def _draws(
     return tuple(draws)
 
 
-def _planned(need: Needed) -> PlannedQuery:
+def _planned(need: Needed, contract: Contract) -> PlannedQuery:
     """A query with its measurements, its forecasts still to come."""
     query = need.query
     relation = need.parts[0].measurement.relation
@@ -121,7 +122,13 @@ def _planned(need: Needed) -> PlannedQuery:
         k=relation.groups_per_customer,
         r=relation.rows_per_customer,
         forecasts=(),
+        figures=_figures(query, contract),
     )
+
+
+def _figures(query: ResolvedQuery, contract: Contract) -> tuple[str, tuple[Decimal | None, ...]] | None:
+    name = query.query.out_of
+    return (contract.figures[name].of, query.figures) if name is not None else None
 
 
 _ESTIMATES = {
