@@ -23,7 +23,7 @@ from dpinsights.model.contract import Contract
 from dpinsights.model.names import NAME, FrozenMap
 from dpinsights.model.noisy import Balance
 from dpinsights.model.numbers import exact
-from dpinsights.model.plan import Plan
+from dpinsights.model.plan import Draw, Plan
 from dpinsights.model.policy import Policy
 from dpinsights.model.release import Release, ResultTable
 from dpinsights.model.report import Epsilon, Period, Query, Report
@@ -166,6 +166,7 @@ class Session:
         self._language = language
         self._budget = budget
         self._last_cost = 0
+        self._known: dict[str, Draw] = {}
 
     def plan(self, *queries: Query, **named: Query) -> PlanView:
         """What queries would cost and how precise they would be; spends nothing, reads nothing.
@@ -197,6 +198,7 @@ class Session:
         )
         self._ledger.finish(run, planned.measurement_digest)
         self._last_cost = run.charged_account_units or self._last_cost
+        self._known |= {draw.key: draw for draw in planned.draws}
         return Result(release, run.charged_account_units, self._language)
 
     @property
@@ -239,7 +241,8 @@ class Session:
         digests = report_digests(report, self._checked, resolved)
         released = typical_sizes(self._ledger.seen_by(self._account, self._data.sources.snapshot))
         try:
-            return make_plan(report, resolved, self.contract, self._policy, digests, released), report
+            known = tuple(self._known.values())
+            return make_plan(report, resolved, self.contract, self._policy, digests, released, known), report
         except PlanError as error:
             if error.would_fit is None:
                 raise

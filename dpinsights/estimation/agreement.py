@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dpinsights.estimation.consistency import Adjusted, Observed, Rounded, consistent, rounded
-from dpinsights.estimation.intervals import Noisy
+from dpinsights.estimation.intervals import Noisy, total
 from dpinsights.model.plan import Family, Image
 
 
@@ -21,11 +21,13 @@ class Agreed:
         numbers: the fitted numbers with what is left of their noise.
         printed: whole, not negative, adding up where one table is a sum of another.
         moved: which cells are further from the fitted number than rounding takes them.
+        noise: the standard deviation of a number as it was drawn.
     """
 
     numbers: tuple[Noisy, ...]
     printed: tuple[int, ...]
     moved: tuple[bool, ...]
+    noise: float
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,30 @@ def agree(families: tuple[Family, ...], noisy: Mapping[str, tuple[Noisy, ...]]) 
         else:
             tables |= _agreed(adjusted)
     return Agreement(tables, frozenset(alarms))
+
+
+def rolled_up(numbers: tuple[Noisy, ...], cells: tuple[int, ...] | None) -> tuple[Noisy, ...]:
+    """The numbers of a coarser table as sums of a finer one's, whose noise is independent."""
+    if cells is None:
+        return numbers
+    return tuple(
+        total([noisy for noisy, cell in zip(numbers, cells, strict=True) if cell == at])
+        for at in range(max(cells) + 1)
+    )
+
+
+def coarser(found: Agreed | None, cells: tuple[int, ...] | None) -> Agreed | None:
+    """What a coarser table prints once the finer one was made to add up: the sums of what that one prints.
+
+    A sum of fitted numbers varies no more than that of the drawn ones (Gauss-Markov), whose noise is stated for it.
+    """
+    if found is None or cells is None:
+        return found
+    printed = [0] * (max(cells) + 1)
+    for number, cell in zip(found.printed, cells, strict=True):
+        printed[cell] += number
+    noisy = tuple(replace(fitted, scale=found.noise) for fitted in found.numbers)
+    return Agreed(rolled_up(noisy, cells), tuple(printed), (False,) * len(printed), found.noise)
 
 
 def _observed(family: Family, image: Image, numbers: tuple[Noisy, ...]) -> Observed:
@@ -97,11 +123,14 @@ def _agreed(adjusted: Adjusted) -> dict[str, Agreed]:
         )
         integers |= {table.key: table for table in rounded(part)}
     found = {}
-    for table in adjusted.tables:
+    for table, drawn in zip(adjusted.tables, adjusted.observed, strict=True):
         whole = integers[table.key]
         pairs = zip(table.values, table.variances, strict=True)
         numbers = tuple(Noisy(float(value), float(variance) ** 0.5, 2) for value, variance in pairs)
         found[table.key] = Agreed(
-            numbers, tuple(int(v) for v in whole.values), tuple(bool(c) for c in whole.changed)
+            numbers,
+            tuple(int(value) for value in whole.values),
+            tuple(bool(changed) for changed in whole.changed),
+            drawn.scale,
         )
     return found

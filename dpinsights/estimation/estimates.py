@@ -13,7 +13,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from dpinsights.estimation import comparing, linear, moments, rates, testing
-from dpinsights.estimation.agreement import Agreed, agree
+from dpinsights.estimation.agreement import Agreed, agree, coarser, rolled_up
 from dpinsights.estimation.answers import Answer, Sums
 from dpinsights.estimation.intervals import Noisy, combine
 from dpinsights.model.names import FrozenMap
@@ -76,12 +76,12 @@ def tables(plan: Plan, vectors: Vectors, losses: Losses) -> tuple[ResultTable, .
     agreement = agree(plan.families, noisy)
     made: list[ResultTable] = []
     for query in plan.queries:
-        sums = {part.role: noisy[part.key] for part in query.parts}
+        sums = {part.role: rolled_up(noisy[part.key], part.cells) for part in query.parts}
         noise = tuple(
             _noise(part.role, plan.draw(part.key), vectors[part.key], losses[part.key])
             for part in query.parts
         )
-        agreed = agreement.tables.get(query.parts[0].key)
+        agreed = coarser(agreement.tables.get(query.parts[0].key), query.parts[0].cells)
         alarm = query.measure in AGREEING and query.parts[0].key in agreement.alarms
         made += [
             replace(_table(query, answer, noise), alarm=alarm)

@@ -207,10 +207,15 @@ IN_UNITS = frozenset({"sum", "mean", "var", "std", "quantile", "regression"})
 
 @dataclass(frozen=True)
 class Part:
-    """A measurement in the role that a statistic gives it: `value`, `numerator`, `denominator`, `second`, ..."""
+    """A measurement in the role that a statistic gives it: `value`, `numerator`, `denominator`, `second`, ...
+
+    `cells` says for each number of the measurement to which number of the statistic it is added, where the measurement
+    is a finer count than the one asked for.
+    """
 
     role: str
     key: str
+    cells: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -33,11 +33,9 @@ from dpinsights.model.expressions import (
 )
 from dpinsights.model.plan import Family, Group, Image, Measurement, Relation
 
-MOST_CELLS = 6_000
-"""Cells of a family's tables together, and
-"""
-MOST_BASE = 100_000
-"""cells of the base that they are images of; beyond, adjusting takes longer than a report should."""
+MOST_CELLS, MOST_BASE = 6_000, 100_000
+"""Cells of a family's tables together, and of the base that they are images of: beyond, adjusting takes longer than a
+report should."""
 
 NEVER_NULL = frozenset({"sum", "count", "any", "all", "distinct"})
 """Aggregates that have a value over no rows too."""
@@ -47,12 +45,29 @@ def families(measurements: Sequence[Measurement], contract: Contract) -> tuple[F
     """The families of two tables or more, in the order of the plan."""
     together: dict[bytes, list[Measurement]] = {}
     for measurement in measurements:
-        if _is_plain_count(measurement) and _covers_everyone(measurement.relation, contract):
-            relation = measurement.relation
-            same = canonical_bytes((relation.population, relation.where, relation.present))
-            together.setdefault(same, []).append(measurement)
-    found = [_family(members) for members in together.values() if len(members) > 1]
-    return tuple(family for family in found if family is not None)
+        vector = _vector(measurement, contract)
+        if vector is not None:
+            together.setdefault(vector, []).append(measurement)
+    found = [
+        common_base(members)
+        for members in together.values()
+        if len(members) > 1 and sum(member.relation.cells for member in members) <= MOST_CELLS
+    ]
+    return tuple(family for family in found if math.prod(family.sizes) <= MOST_BASE)
+
+
+def same_vector(measurements: Sequence[Measurement], contract: Contract) -> bool:
+    """Whether counts are images of one vector per customer."""
+    vectors = {_vector(measurement, contract) for measurement in measurements}
+    return len(vectors) == 1 and None not in vectors
+
+
+def _vector(measurement: Measurement, contract: Contract) -> bytes | None:
+    """What tells the per-customer vector of a count from others, or None for what is no plain count of everyone."""
+    relation = measurement.relation
+    if not _is_plain_count(measurement) or not _covers_everyone(relation, contract):
+        return None
+    return canonical_bytes((relation.population, relation.where, relation.present))
 
 
 def _is_plain_count(measurement: Measurement) -> bool:
@@ -118,15 +133,12 @@ def _keeps_nulls(contract: Contract, table: str, column: str) -> bool:
     return False
 
 
-def _family(members: Sequence[Measurement]) -> Family | None:
-    """The base of some tables and each one's image of it, or None where that is too large to adjust."""
+def common_base(members: Sequence[Measurement]) -> Family:
+    """The base of some tables of one vector, and each one's image of it."""
     groups = [group for member in members for group in member.relation.groups]
     roots = _roots(groups)
     order = list(roots)
     sizes = tuple(size for size, _ in roots.values())
-    cells = sum(member.relation.cells for member in members)
-    if cells > MOST_CELLS or math.prod(sizes) > MOST_BASE:
-        return None
     images = tuple(
         Image(
             member.key,
@@ -137,7 +149,7 @@ def _family(members: Sequence[Measurement]) -> Family | None:
         )
         for member in members
     )
-    return Family(sizes, images) if all(image is not None for image in images) else None
+    return Family(sizes, images)
 
 
 Roots = Mapping[bytes, tuple[int, tuple[int, ...]]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -11,7 +12,7 @@ from dpinsights.mechanisms.loss import rho_units_of
 from dpinsights.mechanisms.noise import GaussianNoise, scale_for
 from dpinsights.model.canonical import digest
 from dpinsights.model.contract import Contract
-from dpinsights.model.plan import Draw, Measurement, Part, Plan, PlannedQuery
+from dpinsights.model.plan import Draw, Forecast, Measurement, Part, Plan, PlannedQuery
 from dpinsights.model.policy import Policy
 from dpinsights.model.report import Report
 from dpinsights.model.resolved import ResolvedQuery
@@ -19,6 +20,7 @@ from dpinsights.planning.allocation import allocate
 from dpinsights.planning.families import families
 from dpinsights.planning.forecasts import forecasts
 from dpinsights.planning.measurements import Needed, needed, prove_no_overflow, selection_seed
+from dpinsights.planning.rollups import RollUp, half_width, roll_ups
 
 NOTHING_RELEASED: Mapping[str, int] = MappingProxyType({})
 
@@ -30,6 +32,7 @@ def make_plan(
     policy: Policy,
     digests: tuple[str, str],
     released: Mapping[str, int] = NOTHING_RELEASED,
+    known: Sequence[Draw] = (),
 ) -> Plan:
     """The plan of a report whose queries are resolved.
 
@@ -39,6 +42,7 @@ def make_plan(
         digests: the measurement digest and the reader digest.
         released: typical group sizes by the key of a count that was released on the snapshot; they change what is
             forecast, never what is drawn or charged.
+        known: draws that were measured before on the snapshot, from which coarser counts may be added up.
 
     Raises:
         PlanError: if what is asked does not fit the report's budget, or can't be forecast from public figures.
@@ -49,15 +53,27 @@ def make_plan(
     needs = [needed(query, seed=seed, customers_at_most=most) for query in queries]
     planned = [_planned(need, contract) for need in needs]
     budget_units = rho_units_of(report.budget.epsilon, delta)
-    units = allocate(
-        needs,
-        planned,
-        budget_units=budget_units,
-        delta=delta,
-        planning=contract.planning,
-        confidence=report.confidence,
-    )
-    draws = _draws(needs, units, partnership, most)
+
+    def drawn(rolled: Mapping[str, RollUp]) -> tuple[Draw, ...]:
+        """The draws of the queries that are not rolled up from another's, and of those that they are rolled up from."""
+        pairs = [pair for pair in zip(needs, planned, strict=True) if pair[0].query.name not in rolled]
+        own = [need for need, _ in pairs]
+        units = allocate(
+            own,
+            [query for _, query in pairs],
+            budget_units=budget_units,
+            delta=delta,
+            planning=contract.planning,
+            confidence=report.confidence,
+        )
+        made = {draw.key: draw for draw in _draws(own, units, partnership, most)}
+        return tuple(({up.draw.key: up.draw for up in rolled.values()} | made).values())
+
+    draws = drawn({})
+    rolled = roll_ups(needs, draws, known, contract, report.confidence)
+    if rolled:
+        draws = drawn(rolled)
+        planned = [_rolled(query, rolled.get(query.name)) for query in planned]
     scales = {draw.key: draw.scale for draw in draws}
     return Plan(
         report=report.report,
@@ -79,12 +95,34 @@ def make_plan(
         queries=tuple(
             replace(
                 query,
-                forecasts=forecasts(need, query, scales, contract.planning, released, report.confidence),
+                forecasts=_forecasts(need, query, scales, contract, released, report.confidence, rolled),
             )
             for need, query in zip(needs, planned, strict=True)
         ),
         families=families([draw.measurement for draw in draws], contract),
     )
+
+
+def _rolled(query: PlannedQuery, rolled: RollUp | None) -> PlannedQuery:
+    if rolled is None:
+        return query
+    return replace(query, parts=(Part("value", rolled.draw.key, rolled.cells),))
+
+
+def _forecasts(
+    need: Needed,
+    query: PlannedQuery,
+    scales: Mapping[str, float],
+    contract: Contract,
+    released: Mapping[str, int],
+    confidence: Decimal,
+    rolled: Mapping[str, RollUp],
+) -> tuple[Forecast, ...]:
+    if query.name not in rolled:
+        return forecasts(need, query, scales, contract.planning, released, confidence)
+    up = rolled[query.name]
+    width = half_width(scales[up.draw.key], up.most, 1 - float(confidence))
+    return (Forecast(Decimal(math.ceil(width))),)
 
 
 def _draws(

@@ -98,7 +98,7 @@ def count(*by: str, **fields: object) -> dict[str, object]:
     return {"count": "customers", "by": list(by), "population": "bank", **fields}
 
 
-HIERARCHY = {
+HIERARCHY: dict[str, dict[str, object]] = {
     "all": count(),
     "provinces": count("province"),
     "prefectures": count("prefecture"),
@@ -182,3 +182,43 @@ def test_tables_add_up_and_the_alarm_is_quiet_then_loud() -> None:
     loud = {table.name: table for table in tables(made, drawn(50_000), losses)}
     assert all(table.alarm for table in loud.values())
     assert not any(Flag.CONSISTENT in cell.estimate.flags for cell in loud["all"].cells)
+
+
+def test_a_coarser_count_is_added_up_where_its_margin_is_met() -> None:
+    fine = {"counties": count("bank.customers.county", margin=30)}
+    wide = planned(fine | {"provinces": count("province", margin=80), "all": count(margin=40)})
+    assert len(wide.draws) == 2  # the total's margin is not met by a sum of seven cells
+    (part,) = wide.queries[1].parts
+    assert (part.key, part.cells) == (wide.queries[0].parts[0].key, (0, 0, 0, 0, 0, 1, 1))
+    assert wide.rho_units == planned(fine | {"all": count(margin=40)}).rho_units
+    (forecast,) = wide.queries[1].forecasts
+    assert 30 < forecast.margin <= 80
+
+
+def test_a_rolled_up_count_covers_and_adds_up() -> None:
+    made = planned(
+        {
+            "counties": count("bank.customers.county", margin=30),
+            "provinces": count("province", margin=80),
+            "all": count(margin=40),
+        }
+    )
+    rng = np.random.default_rng(3)
+    true = np.array([100, 2, 300, 0, 5, 60, 7])
+    covered = 0
+    for _ in range(400):
+        vectors = {}
+        for draw in made.draws:
+            exact = true if draw.measurement.relation.cells == 7 else true.sum(keepdims=True)
+            noisy = np.rint(exact + rng.normal(0, draw.scale, len(exact)))
+            vectors[draw.key] = (
+                NoisyVector(draw.key, "s", draw.scale, draw.rho_units, tuple(int(v) for v in noisy)),
+            )
+        losses = {draw.key: (draw.rho, draw.rho_two) for draw in made.draws}
+        counties, provinces, whole = tables(made, vectors, losses)
+        north, south = (cell.estimate for cell in provinces.cells)
+        covered += (north.low <= 407 <= north.high) + (south.low <= 67 <= south.high)
+        values = [cell.estimate.value or 0 for cell in counties.cells]
+        assert (sum(values[:5]), sum(values[5:])) == (north.value, south.value)
+        assert sum(values) == whole.cells[0].estimate.value
+    assert covered / 800 > 0.939
