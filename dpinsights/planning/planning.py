@@ -58,19 +58,24 @@ def make_plan(
         """The draws of the queries that are not rolled up from another's, and of those that they are rolled up from."""
         pairs = [pair for pair in zip(needs, planned, strict=True) if pair[0].query.name not in rolled]
         own = [need for need, _ in pairs]
+        # What was measured before is free, but a plan never states more than its ceiling.
+        before = {up.draw.key: up.draw for up in rolled.values() if up.draw in known}
         units = allocate(
             own,
             [query for _, query in pairs],
-            budget_units=budget_units,
+            budget_units=budget_units - sum(draw.rho_units for draw in before.values()),
             delta=delta,
             planning=contract.planning,
             confidence=report.confidence,
         )
         made = {draw.key: draw for draw in _draws(own, units, partnership, most)}
-        return tuple(({up.draw.key: up.draw for up in rolled.values()} | made).values())
+        return tuple((before | made).values())
 
     draws = drawn({})
     rolled = roll_ups(needs, draws, known, contract, report.confidence)
+    taken = {up.draw.key: up.draw.rho_units for up in rolled.values() if up.draw in known}
+    if sum(taken.values()) * 2 > budget_units and len(rolled) < len(needs):
+        rolled = {}  # what was measured before would crowd out the rest under this report's ceiling
     if rolled:
         draws = drawn(rolled)
         planned = [_rolled(query, rolled.get(query.name)) for query in planned]
