@@ -73,7 +73,9 @@ def _differences(query: PlannedQuery, sums: Sums) -> Iterator[Found]:
 
 def _difference(query: PlannedQuery, sums: Sums, one: int, other: int) -> Tested:
     if query.measure == "sum":
-        totals, squares = sums["value"], _squares(query.values[0], sums["second"])
+        # (a - b)^2 is at most a^2 + b^2 for values that are not negative, and at most twice that for any.
+        times = 1 if query.values[0].low >= 0 else 2
+        totals, squares = sums["value"], _squares(query.values[0], sums["second"], times)
         return total_change(totals[one], totals[other], squares[one], squares[other])
     if "second" in sums:
         squares = _squares(query.values[0], sums["second"])
@@ -83,9 +85,9 @@ def _difference(query: PlannedQuery, sums: Sums, one: int, other: int) -> Tested
     return two_shares(*shares[0], *shares[1])
 
 
-def _squares(value: PlannedValue, seconds: Sequence[Noisy]) -> list[Noisy]:
+def _squares(value: PlannedValue, seconds: Sequence[Noisy], times: int = 1) -> list[Noisy]:
     """Sums of squares in the squared steps of the plain sums, whatever they were coarsened by."""
-    factor = value.coarse**2
+    factor = value.coarse**2 * times
     return [Noisy(noisy.value * factor, noisy.scale * factor, noisy.draws) for noisy in seconds]
 
 
