@@ -79,7 +79,9 @@ def pearson(
     sums = (count, sum_x, sum_y, sum_xx, sum_yy, sum_xy)
     z = -float(ndtri(miss / 2))
     scales = np.array([_normal_scale(one, miss, z) for one in sums])
-    return _only(*pearson_intervals(np.array([[one.value for one in sums]]), scales, z))
+    # Sums are whole numbers, and products of two of them leave 64 bits.
+    values = np.array([[one.value for one in sums]], dtype=np.float64)
+    return _only(*pearson_intervals(values, scales, z))
 
 
 def pearson_intervals(sums: Array, scales: Array, z: float) -> tuple[Array, Array, Array]:
@@ -122,6 +124,7 @@ def spearman(table: Array, scale: float, *, miss: float) -> Interval:
     Interval(value=None, low=-1.0, high=1.0)
     """
     z = -float(ndtri(miss / 2))
+    table = np.asarray(table, dtype=np.float64)  # counts are whole numbers, and their cubes leave 64 bits
     return _only(*spearman_intervals(table[None], _normal_scale(Noisy(0.0, scale), miss, z), z))
 
 

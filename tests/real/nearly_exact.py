@@ -12,6 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from dpinsights.estimation.estimates import tables
+from dpinsights.estimation.rates import scale_of
 from dpinsights.measurement.aggregation import exact_vectors
 from dpinsights.measurement.privatizing import privatize
 from dpinsights.mechanisms.noise import GaussianNoise
@@ -29,12 +30,13 @@ class NearlyExact:
     """What was drawn.
 
     Attributes:
-        tables: as a release has them, by query.
-        means: of each mean, numerator over denominator before it is rounded for print; None where there is nobody.
+        tables: as a release has them, by their names.
+        quotients: of each mean, share or ratio, numerator over denominator before it is rounded for print; None where
+            there is nobody.
     """
 
     tables: Mapping[str, ResultTable]
-    means: Mapping[str, tuple[Fraction | None, ...]]
+    quotients: Mapping[str, tuple[Fraction | None, ...]]
 
 
 def nearly_exact(folder: Path, sources: Sources, data: Path, work: Path) -> NearlyExact:
@@ -47,9 +49,10 @@ def nearly_exact(folder: Path, sources: Sources, data: Path, work: Path) -> Near
     noisy = privatize(draws, exact, partnership=planned.partnership, snapshot=sources.snapshot)
     vectors = {vector.key: (vector,) for vector in noisy}
     found = tables(replace(planned, draws=draws), vectors, dict.fromkeys(vectors, (0.0, 0.0)))
+    quotients = [query for query in planned.queries if query.measure in ("mean", "share", "ratio")]
     return NearlyExact(
         {table.name: table for table in found},
-        {query.name: _means(query, vectors) for query in planned.queries if query.measure in ("mean", "share")},
+        {query.name: _quotients(query, vectors) for query in quotients},
     )
 
 
@@ -59,9 +62,12 @@ def _at_scale(draw: Draw, partnership: str) -> Draw:
     return Draw(m, noise.rho_units, SCALE, noise.rho(1), noise.rho(2))
 
 
-def _means(
+def _quotients(
     query: PlannedQuery, vectors: Mapping[str, tuple[NoisyVector, ...]]
 ) -> tuple[Fraction | None, ...]:
-    [sums], [counts] = (vectors[key] for key in query.keys)
-    pairs = zip(sums.values, counts.values, strict=True)
-    return tuple(Fraction(total, n) * Fraction(query.values[0].step) if n else None for total, n in pairs)
+    [above], [below] = (vectors[query.key(role)] for role in ("numerator", "denominator"))
+    step = Fraction(scale_of(query)[0])
+    return tuple(
+        Fraction(one, other) * step if other else None
+        for one, other in zip(above.values, below.values, strict=True)
+    )
