@@ -32,6 +32,8 @@ KNOWN = 4.0
 coefficient's set misses too often given that another's denominator was drawn large."""
 ROUNDS = 4
 """How often the ends of R squared are put right by the variance that they imply."""
+HALVINGS = 30
+"""How often the multiplier of the likeliest coefficients is halved in."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def regression_intervals(
     fitted = np.einsum("dij,dj->di", inverse, moments[:, :p, p])
     residual = np.concatenate([-fitted, np.ones((draws, 1))], axis=1)
     noise = _row_noise(scales)
-    score = np.einsum("kbm,db->dkm", noise, residual)  # the noise of (h - Gb, y'y - h'b), moment by moment
+    score = _moved_by(noise, residual)  # the noise of (h - Gb, y'y - h'b), moment by moment
     values, low, high = (np.empty((draws, len(combinations) + 1)) for _ in range(3))
     for j, combination in enumerate(combinations):
         quotient = _term(inverse, score[:, :p], noise[:p, :p], combination)
@@ -143,18 +145,32 @@ def _row_noise(scales: Array) -> Array:
     return noise
 
 
+def _moved_by(noise: Array, vector: Array) -> Array:
+    """The noise of the matrix times a vector, moment by moment: from (k, b, m) and (draws, b) to (draws, k, m)."""
+    return np.asarray(np.tensordot(vector, noise, axes=(1, 1)))
+
+
+def _along(vector: Array, noise: Array) -> Array:
+    """From (draws, k) and (draws, k, m) to (draws, m)."""
+    return np.asarray((vector[:, None, :] @ noise)[:, 0, :])
+
+
+def _trace(one: Array, other: Array) -> Array:
+    """Of the products of two stacks of matrices."""
+    return np.asarray((one * np.swapaxes(other, 1, 2)).sum(axis=(1, 2)))
+
+
 def _term(inverse: Array, score: Array, noise: Array, combination: Array) -> Quotient:
     """The quotient whose set, moved by the estimate, is the interval of one combination of the coefficients."""
     solved = inverse @ combination
     below = 1 / (solved @ combination)
     v = solved * below[:, None]
-    design = np.einsum("kbm,db->dkm", noise, v)  # the noise of Gv
-    across, along = np.einsum("dk,dkm->dm", v, score), np.einsum("dk,dkm->dm", v, design)
+    design = _moved_by(noise, v)  # the noise of Gv
+    across, along = _along(v, score), _along(v, design)
     others = inverse - np.einsum("di,dj->dij", solved, solved) * below[:, None, None]
     turned = design.transpose(0, 2, 1)
     own, mixed = others @ (design @ turned), others @ (score @ turned)
-    second_order = np.einsum("dij,dji->d", own, others @ (score @ score.transpose(0, 2, 1)))
-    second_order += np.einsum("dij,dji->d", mixed, mixed)
+    second_order = _trace(own, others @ (score @ score.transpose(0, 2, 1))) + _trace(mixed, mixed)
     variance = (across**2).sum(axis=1) + np.maximum(second_order, 0.0)
     return Quotient(
         np.zeros_like(below), below, variance, (across * along).sum(axis=1), (along**2).sum(axis=1)
@@ -173,43 +189,77 @@ def _unexplained(
     """The residual sum of squares over the total one, each unbiased to second order, and its least and largest value.
 
     What is explained is quadratic in the coefficients, and its variance is far from what the estimate says where they
-    are near 0. So each end has the variance that it implies: at the coefficients times what makes the end true,
-    or, where so little is explained that their direction is unknown, in the direction of most noise.
+    are near 0. So each end has the variance that it implies. Where more is explained than was estimated, that is at the
+    likeliest coefficients that explain so much, which lie towards the direction of most noise: at a multiple of the
+    estimate, nearly collinear predictors that explain little would cover 0.91. Where less is, at the coefficients times
+    what makes the end true, or, where so little is explained that their direction is unknown, in the direction of most
+    noise.
     """
     p = inverse.shape[1]
     count = np.where(known, moments[:, 0, 0], 1.0)
     mean = moments[:, 0, p] / count
     about_mean = np.zeros_like(residual)
     about_mean[:, 0], about_mean[:, p] = -mean, 1.0
-    centred = np.einsum("kbm,db->dkm", noise, about_mean)
+    centred = _moved_by(noise, about_mean)
     fit = inverse @ (score @ score.transpose(0, 2, 1))
     spread = np.trace(fit, axis1=1, axis2=2)
     left = np.einsum("da,dab,db->d", residual, moments, residual)
     squares = moments[:, p, p] - moments[:, 0, p] * mean
     total = squares + (centred[:, 0] ** 2).sum(axis=1) / count
-    below = np.einsum("dk,dkm->dm", about_mean, centred)
-    second_order = 2 * np.einsum("dij,dji->d", fit, fit)
+    below = _along(about_mean, centred)
+    second_order = 2 * _trace(fit, fit)
     explained = np.maximum(squares - left, 1e-12 * np.abs(squares) + np.finfo(float).tiny)
 
-    def quotient(share: Array | None) -> Quotient:
-        factor = (
-            np.ones_like(total)
-            if share is None
-            else np.sqrt(np.maximum((1 - share) * total, 0.0) / explained)
-        )
-        towards = about_mean + factor[:, None] * (residual - about_mean)
-        above = np.einsum("dk,dl,klm->dm", towards, towards, noise)
-        weak = np.zeros_like(total) if share is None else np.clip((1 - share) * total, 0.0, 4 * spread)
+    def quotient(towards: Array, weak: Array) -> Quotient:
+        above = _along(towards, _moved_by(noise, towards))
         variance = np.maximum((above**2).sum(axis=1), 4 * spread * weak) + second_order
         return Quotient(left + spread, total, variance, (above * below).sum(axis=1), (below**2).sum(axis=1))
 
-    here = quotient(None)
+    likeliest = _Likeliest(moments, inverse, score, known)
+    here = quotient(residual, np.zeros_like(total))
     least, most = here.ends(z)
     lower, upper = least, most
     for _ in range(ROUNDS):
-        lower = np.minimum(least, quotient(np.clip(lower, 0.0, 1.0)).ends(z)[0])
-        upper = np.maximum(most, quotient(np.clip(upper, 0.0, 1.0)).ends(z)[1])
+        left_over = (1 - np.clip(lower, 0.0, 1.0)) * np.maximum(total, 0.0)
+        towards = about_mean - likeliest.coefficients(left_over)
+        lower = np.minimum(least, quotient(towards, np.zeros_like(total)).ends(z)[0])
+        left_over = (1 - np.clip(upper, 0.0, 1.0)) * np.maximum(total, 0.0)
+        towards = about_mean + np.sqrt(left_over / explained)[:, None] * (residual - about_mean)
+        upper = np.maximum(most, quotient(towards, np.clip(left_over, 0.0, 4 * spread)).ends(z)[1])
     return here, lower, upper
+
+
+class _Likeliest:
+    """The coefficients nearest to the estimated ones, by their noise, that explain so much of the sum of squares.
+
+    In coordinates m in which the explained sum of squares is m'm and the noise has the diagonal covariance s^2, they
+    are m / (1 - u s^2) for the Lagrange multiplier u.
+    """
+
+    def __init__(self, moments: Array, inverse: Array, score: Array, known: NDArray[np.bool_]) -> None:
+        p = inverse.shape[1]
+        count = np.where(known, moments[:, 0, 0], 1.0)
+        self._means = moments[:, 0, 1:p] / count[:, None]
+        centred = moments[:, 1:p, 1:p] - self._means[:, :, None] * moments[:, 0, None, 1:p]
+        root = np.linalg.cholesky(np.where(known[:, None, None], centred, np.eye(p - 1)))
+        turned = np.swapaxes(root, 1, 2) @ (inverse @ score)[:, 1:]
+        variance, axes = np.linalg.eigh(turned @ np.swapaxes(turned, 1, 2))
+        self._to_slopes = np.linalg.inv(np.swapaxes(root, 1, 2)) @ axes
+        slopes = np.einsum("dij,dj->di", inverse, moments[:, :p, p])[:, 1:]
+        self._estimated = np.einsum("dji,dj->di", root @ axes, slopes)
+        self._variance = variance / np.maximum(variance[:, -1:], np.finfo(float).tiny)
+
+    def coefficients(self, explained: Array) -> Array:
+        """For each draw, in the order 1, x1 .. xp, y: of the fit less the mean of y; the estimate if it explains more."""
+        low, high = np.zeros((len(explained), 1)), np.ones((len(explained), 1))
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            at = self._estimated / (1 - middle * self._variance)
+            enough = ((at**2).sum(axis=1) >= explained)[:, None]
+            low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+        slopes = np.einsum("dij,dj->di", self._to_slopes, self._estimated / (1 - low * self._variance))
+        intercept = -np.einsum("di,di->d", self._means, slopes)
+        return np.column_stack([intercept, slopes, np.zeros(len(explained))])
 
 
 def _moved(term: Interval, centre: float, unit: float) -> Interval:
