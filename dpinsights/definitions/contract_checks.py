@@ -10,7 +10,9 @@ from decimal import Decimal
 from dpinsights.definitions import ranges
 from dpinsights.definitions.aggregates import check_step, whole_bounds
 from dpinsights.definitions.expressions import is_plain_name
+from dpinsights.definitions.features import Features
 from dpinsights.definitions.places import Fault, Origin, Path, nearest
+from dpinsights.definitions.typed import known
 from dpinsights.errors import Problem
 from dpinsights.model.contract import (
     RESERVED,
@@ -219,6 +221,29 @@ def _zone(path: Path, column: Timestamp, checks: _Checks) -> None:
     if column.zone not in known:
         hint = nearest(column.zone, known) or "Asia/Shanghai"
         checks.add((*path, "zone"), "unknown-zone", f"'{column.zone}' is not an IANA time zone", hint)
+
+
+def figures_problems(contract: Contract, features: Features, origin: Origin) -> Iterator[Problem]:
+    """Public figures that are not about the keys of a category, or name keys that it lacks."""
+    for name, figures in contract.figures.items():
+        try:
+            value = features.lookup(tuple(figures.of.split(".")))
+            kind = known(value)
+        except Fault as fault:
+            if fault.code != "broken-feature":  # what is wrong there is said there
+                yield origin.at(("figures", name, "of"), fault)
+            continue
+        if kind.kind not in ("category", "boolean"):
+            message = f"figures are by the keys of a category, and {figures.of} is {value.kind}"
+            yield origin.problem(("figures", name, "of"), "not-a-category", message, "a cut feature over it")
+        elif figures.of not in contract.features or contract.features[figures.of].kind != "periods":
+            keys = [key.key for key in kind.keys] or ["false", "true"]
+            for key in figures.values:
+                if key not in keys:
+                    path: Path = ("figures", name, "values", key)
+                    hint = nearest(key, keys) or ", ".join(keys[:8])
+                    message = f"'{key}' is not a key of {figures.of}"
+                    yield origin.problem(path, "unknown-key", message, hint, of_key=True)
 
 
 def policy_problems(policy: Policy, origin: Origin) -> tuple[Problem, ...]:

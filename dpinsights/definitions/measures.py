@@ -20,7 +20,7 @@ from dpinsights.model.numbers import plain
 from dpinsights.model.plan import Axis, Group
 from dpinsights.model.report import Query
 from dpinsights.model.resolved import ResolvedValue
-from dpinsights.model.values import Key
+from dpinsights.model.values import Key, ValueType
 
 ONE_CELL = frozenset(
     {"quantile", "histogram", "concentration", "funnel", "retention", "pairs", "corr", "regression"}
@@ -70,16 +70,16 @@ def what_about(query: Query, features: Features) -> About:
         return About((_number(query, "ratio", features), _number(query, "over", features, "over_bounds")))
     if measure == "retention":
         return _retention(query, features)
+    if measure == "pairs":
+        return _pairs(query, features)
     with within(measure):
         match measure:
             case "count":
                 return About(counted=_counted(query, features.contract))
             case "share":
-                return About((Value(query.of, truth(_value(query.of, features)), ("share",), None),))
+                return About((Value(query.of, _share(query, features), ("share",), None),))
             case "funnel":
                 return _funnel(query, features)
-            case "pairs":
-                return _pairs(query, features)
             case "corr":
                 return _correlated(query, features)
             case "top":
@@ -98,11 +98,36 @@ def _is_name(part: str) -> bool:
     return part.isidentifier()
 
 
+def _share(query: Query, features: Features) -> Typed:
+    value = _condition(query.of, features)
+    if query.per != "row" and rows_table(value.node) is not None:
+        raise Fault(
+            "about-rows",
+            "a share of customers is of a condition about a customer, and this is about rows",
+            "a feature `any` over it, or per: row",
+        )
+    return value
+
+
+def _condition(text: str, features: Features) -> Typed:
+    """A condition; what is none is told how to become one."""
+    value = _value(text, features)
+    try:
+        return truth(value)
+    except Fault as fault:
+        kind = known(value)
+        key = kind.keys[0].key if kind.kind == "category" else ""
+        hints = {"category": f"{text} = '{key}'", "number": f"{text} > 0"}
+        raise Fault(fault.code, fault.message, hints.get(kind.kind, f"{text} is not null")) from None
+
+
 def _counted(query: Query, contract: Contract) -> str | None:
     if query.count == "customers":
         return None
     if query.of not in contract.tables:
         hint = nearest(query.of, ["customers", *contract.tables]) or "customers"
+        if query.of in contract.features or query.of.rpartition(".")[0] in contract.tables:
+            hint = f"count: customers, by: [{query.of}]"
         raise Fault("unknown-table", f"count takes customers or a many-row table, found '{query.of}'", hint)
     return many_rows(contract, query.of)
 
@@ -118,27 +143,44 @@ def _numeric(
     value = _value(text, features)
     kind = known(value)
     if kind.kind not in ("number", "boolean"):
-        hint = (
-            f"count: customers, by: [{text}]" if kind.kind == "category" else "a feature that makes a number"
+        hint = _instead(query, text, kind) if kind.kind == "category" else "a feature that makes a number"
+        raise Fault(
+            "wrong-type", f"can't take the {_WORDS.get(query.measure, query.measure)} of {value.kind}", hint
         )
-        raise Fault("wrong-type", f"can't take the {query.measure} of {value.kind}", hint)
+    if kind.kind == "boolean" and query.cuts is not None:
+        raise Fault("wrong-type", f"there is nothing to cut in {value.kind}", f"share: {text}")
     if query.measure in ONE_CELL and rows_table(value.node) is not None:
         raise Fault(
             "about-rows",
             f"{query.measure} is of one number for each customer, and this is about rows",
-            "a feature",
+            "a feature over them: sum, max, mean ...",
         )
     return Value(text, value, path, bounds)
+
+
+_WORDS = {"corr": "correlation", "var": "variance", "std": "standard deviation"}
+
+
+def _instead(query: Query, text: str, kind: ValueType) -> str:
+    """What to ask of a category, which is no number."""
+    if query.measure in ("ratio", "regression"):
+        return f"{text} = '{kind.keys[0].key}'"
+    return "method: spearman" if query.measure == "corr" else f"count: customers, by: [{text}]"
 
 
 def _explaining(query: Query, features: Features) -> Iterator[Value]:
     for place, text in enumerate(query.on or ()):
         with within("on", place):
+            if text in (query.of, *(query.on or ())[:place]):
+                raise Fault("number-twice", f"{text} stands twice: a number explains others, not itself")
             yield _numeric(text, ("on", place), query, features)
 
 
 def _correlated(query: Query, features: Features) -> About:
     one, other = query.corr or ("", "")
+    if one == other:
+        with within(1):
+            raise Fault("number-twice", f"{one} stands twice: a correlation is of two numbers")
     typed = [_value(text, features) for text in (one, other)]
     if query.method != "spearman":
         return About(
@@ -156,19 +198,19 @@ def _correlated(query: Query, features: Features) -> About:
 
 
 def _pairs(query: Query, features: Features) -> About:
-    value = _value(query.of, features)
-    if known(value).kind != "category" or rows_table(value.node) is None:
-        raise Fault(
-            "not-several-values",
-            f"pairs are of a category in a many-row table, and this is {value.kind} of a customer"
-            if known(value).kind == "category"
-            else f"pairs are of a category in a many-row table, and this is {value.kind}",
-        )
-    axis, group = grouping(query.of, value, features.contract)
+    with within("pairs"):
+        value = _value(query.of, features)
+        is_category = known(value).kind == "category"
+        if not is_category or rows_table(value.node) is None:
+            what = f"{value.kind} of a customer, who has one key" if is_category else value.kind
+            message = f"pairs are of a category in a many-row table, and this is {what}"
+            raise Fault(
+                "not-several-values", message, f"count: customers, by: [{query.of}]" if is_category else ""
+            )
+        axis, group = grouping(query.of, value, features.contract)
     if (query.values_per_customer or 0) > group.size:
-        raise Fault(
-            "too-many-values", f"there are only {group.size} keys", f"values_per_customer: {group.size}"
-        )
+        with within("values_per_customer"):
+            raise Fault("too-many-values", f"{query.of} has only {group.size} keys", f"{group.size}")
     return About(axes=(axis,), groups=(group,))
 
 
@@ -178,11 +220,12 @@ def _funnel(query: Query, features: Features) -> About:
     keys: list[Key] = []
     for place, text in enumerate(query.funnel or ()):
         with within(place):
-            step = truth(_value(text, features))
+            step = _condition(text, features)
             if rows_table(step.node) is not None:
-                raise Fault("about-rows", "a step is a condition about a customer, and this is about rows")
+                message = "a step is a condition about a customer, and this is about rows"
+                raise Fault("about-rows", message, "a feature `any` over it")
             if text in (key.key for key in keys):
-                raise Fault("step-twice", f"the step {text} stands twice")
+                raise Fault("step-twice", f"the step {text} stands twice: nobody could miss it")
             nodes.append(step.node)
             feature = features.contract.features.get(text)
             keys.append(Key(text, feature.name if feature is not None else None))
@@ -201,14 +244,16 @@ def _retention(query: Query, features: Features) -> About:
             if known(value).kind != "category" or rows_table(value.node) is not None:
                 raise Fault(
                     "not-periods",
-                    f"{text} is {value.kind}; retention takes periods of a customer",
-                    "periods: ...",
+                    f"retention takes the period of a customer's first or last activity, and this is {value.kind}"
+                    + (" of rows" if known(value).kind == "category" else ""),
+                    "a feature `periods` over a min or max of a date",
                 )
             made.append(grouping(text, value, features.contract))
     (first, _), (last, _) = made
     if [key.key for key in first.keys] != [key.key for key in last.keys]:
         with within("cohort"):
-            raise Fault("different-keys", "cohort and last period have different keys: make both of one kind")
+            message = f"cohort and {query.of} have different keys: both are periods of one length"
+            raise Fault("different-keys", message, "the same `every`")
     return About(axes=tuple(axis for axis, _ in made), groups=tuple(group for _, group in made))
 
 
@@ -230,16 +275,13 @@ def bins(query: Query, value: ResolvedValue) -> tuple[tuple[Axis, ...], tuple[Gr
     """The bins of a number between its bounds: axis, group and edges in steps.
 
     Raises:
-        Fault: for a cut that is no whole number of steps or not within the bounds.
+        Fault: for a cut that is no whole number of steps or not within the bounds, or for bounds below 0.
     """
-    cuts = tuple(steps_of(cut, value.type.step) for cut in query.cuts or ())
-    if not value.low < cuts[0] or not cuts[-1] < value.high:
-        low, high = (plain(bound * value.type.step) for bound in (value.low, value.high))
-        raise Fault("cut-out-of-bounds", f"cuts lie between the bounds {low} and {high}, not on them")
+    cuts = tuple(_cuts(query, value))
     if query.measure == "concentration" and value.low < 0:
-        raise Fault(
-            "negative-values", "concentration is of a number that is not negative", "bounds: [0, ...]"
-        )
+        with within("bounds" if query.bounds is not None else query.measure):
+            message = f"concentration is of a number that is not negative, and this begins at {plain(value.low * value.type.step)}"
+            raise Fault("negative-values", message, f"bounds: [0, {plain(value.high * value.type.step)}]")
     edges = (value.low, *cuts, value.high)
     texts = [plain(edge * value.type.step) for edge in edges]
     keys = tuple(
@@ -250,6 +292,20 @@ def bins(query: Query, value: ResolvedValue) -> tuple[tuple[Axis, ...], tuple[Gr
     return (Axis(value.name, None, keys),), (Group(node, len(keys)),), edges
 
 
+def _cuts(query: Query, value: ResolvedValue) -> Iterator[int]:
+    low, high = (plain(bound * value.type.step) for bound in (value.low, value.high))
+    for place, cut in enumerate(query.cuts or ()):
+        with within("cuts", place):
+            steps = steps_of(cut, value.type.step)
+            if steps in (value.low, value.high):
+                message = f"the cut {plain(cut)} is a bound, where the bins begin or end anyhow"
+                raise Fault("cut-out-of-bounds", message, "leave it out")
+            if not value.low < steps < value.high:
+                message = f"the cut {plain(cut)} is not between the bounds {low} and {high}"
+                raise Fault("cut-out-of-bounds", message, "wider bounds" if query.bounds else "leave it out")
+            yield steps
+
+
 def public_figures(query: Query, axes: tuple[Axis, ...], contract: Contract) -> tuple[Decimal | None, ...]:
     """For each key of the group that public figures are about, its figure.
 
@@ -258,7 +314,7 @@ def public_figures(query: Query, axes: tuple[Axis, ...], contract: Contract) -> 
     """
     name = query.out_of or ""
     if name not in contract.figures:
-        hint = nearest(name, contract.figures) or ", ".join(contract.figures)
+        hint = nearest(name, contract.figures) or ", ".join(contract.figures) or "figures, in the contract"
         raise Fault("unknown-figures", f"the contract has no figures '{name}'", hint)
     figures = contract.figures[name]
     axis = next((axis for axis in axes if axis.source == figures.of), None)
@@ -293,27 +349,42 @@ def shape_faults(
             hint = nearest(compare.to, by[compare.by]) or "previous, first, total or a key"
             yield "unknown-key", f"'{compare.to}' is not a key of {compare.by}", "compare", hint
         elif compare.to == "total" and (place > 0 or levels[list(by).index(compare.by)] is not None):
-            yield "no-total", "a total is of groups that each customer is in once", "compare", "first"
-        if query.cumulative or query.count not in (None, "customers"):
-            yield "field-not-taken", "this count is not compared: compare customers or sums", "compare", ""
+            what = "the first comparison alone" if place > 0 else "of groups that each customer is in once"
+            yield "no-total", f"a total is {what}", "compare", "to: first"
+        if query.cumulative:
+            yield (
+                "field-not-taken",
+                "a running total is not compared: compare the count itself",
+                "compare",
+                "no cumulative",
+            )
+        elif query.count not in (None, "customers"):
+            yield (
+                "field-not-taken",
+                "counts of rows are not compared: compare customers",
+                "compare",
+                "count: customers",
+            )
     yield from _test_faults(query, axes, levels)
 
 
 def _test_faults(
     query: Query, axes: tuple[Axis, ...], levels: list[str | None]
 ) -> Iterator[tuple[str, str, str, str]]:
-    differences = [compare for compare in query.compare or () if compare.how == "difference"]
+    differences = [c for c in query.compare or () if c.how == "difference" and c.to != "total"]
     if query.test == "difference" and (len(differences) != 1 or len(query.compare or ()) != 1):
         hint = "compare: {by: ..., to: ...}"
-        yield "compare-needed", "a test of a difference needs one comparison as difference", "test", hint
+        message = "a difference is tested of one comparison, as difference, with a key, previous or first"
+        yield "compare-needed", message, "test", hint
     if query.test == "difference" and query.measure == "count":
-        yield "field-not-taken", "counts are compared without a test; test a share", "test", "share"
+        message = "counts are compared without a test: a share, a mean or a sum can be tested"
+        yield "field-not-taken", message, "test", "share"
     if query.test == "trend" and (query.measure != "share" or not axes or query.per == "row"):
         yield (
             "field-not-taken",
-            "a trend is tested over shares of customers by ordered groups",
+            "a trend is tested over shares of customers by an ordered group, the last in by",
             "test",
-            "share",
+            "share: ..., by: [a cut feature]",
         )
     if query.test == "independence":
         if query.measure != "count" or query.count != "customers" or len(axes) < 2:
@@ -321,7 +392,7 @@ def _test_faults(
                 "field-not-taken",
                 "independence is tested over counts of customers by two groups",
                 "test",
-                "",
+                "count: customers, by: [one, another]",
             )
         elif any(level is not None for level in levels):
             yield (

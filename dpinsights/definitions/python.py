@@ -152,13 +152,13 @@ def pairs(of: str, **fields: Unpack[QueryFields]) -> Query:
     return _query("pairs", of, fields)
 
 
-def funnel(*steps: str, **fields: Unpack[QueryFields]) -> Query:
-    """Customers who met each condition and all before it, and the rate of each step.
+def funnel(*steps: str | Sequence[str], **fields: Unpack[QueryFields]) -> Query:
+    """Customers who met each condition and all before it, and the rate of each step; several steps, or a list of them.
 
     >>> funnel("saw_banner", "opened_app", "bought_cd").funnel
     ('saw_banner', 'opened_app', 'bought_cd')
     """
-    return _query("funnel", list(steps), fields)
+    return _query("funnel", _names(steps), fields)
 
 
 def retention(of: str, cohort: str, **fields: Unpack[QueryFields]) -> Query:
@@ -200,13 +200,13 @@ def concentration(of: str, **fields: Unpack[QueryFields]) -> Query:
     return _query("concentration", of, fields)
 
 
-def crosstab(*groups: str, **fields: Unpack[QueryFields]) -> Query:
+def crosstab(*groups: str | Sequence[str], **fields: Unpack[QueryFields]) -> Query:
     """Customers by two groups or more: `count` with `by`.
 
     >>> crosstab("tier", "level") == count(by=["tier", "level"])
     True
     """
-    return _query("count", "customers", {**fields, "by": list(groups)})
+    return _query("count", "customers", {**fields, "by": _names(groups)})
 
 
 def report(name: str, **fields: Any) -> Report:
@@ -282,17 +282,32 @@ def _full_text(contract: Contract, text: str) -> str:
     return text
 
 
+def _names(given: Sequence[str | Sequence[str]]) -> list[str]:
+    """Names, given one by one or as one list."""
+    return [name for part in given for name in ([part] if isinstance(part, str) else part)]
+
+
 def _query(measure: str, of: str | list[str], fields: Mapping[str, Any]) -> Query:
     return _document(Query, {measure: of, **fields})
 
 
 def _document(kind: type[D], fields: Mapping[str, Any]) -> D:
-    given = {name: _listed(value) for name, value in fields.items() if value is not None}
+    given: dict[str, Any] = {}
+    for name, value in fields.items():
+        if value is not None:
+            try:
+                given[name] = _listed(value)
+            except Fault as fault:
+                refuse([Origin().at((name,), fault)])
     return validate(kind, Written(given, Origin(), {}, {}))
 
 
 def _listed(value: Any) -> Any:
-    """Tuples as the lists that YAML would give, all the way down."""
+    """Tuples, ranges, arrays and series as the lists that YAML would give, all the way down."""
+    if isinstance(value, set | frozenset):
+        raise Fault("wrong-type", "expected a list, found a set, which has no order")
+    if hasattr(value, "tolist"):  # numpy's and pandas' way to plain lists and numbers
+        value = value.tolist()
     if isinstance(value, Mapping):
         return {key: _listed(item) for key, item in value.items()}
-    return [_listed(item) for item in value] if isinstance(value, tuple | list) else value
+    return [_listed(item) for item in value] if isinstance(value, tuple | list | range) else value

@@ -132,7 +132,7 @@ class QueryResolver:
         """The groups that the measure itself brings; bins need bounds first."""
         if self.query.cuts is None or not values or values[0] is None:
             return about.axes, about.groups, ()
-        with self._collect("cuts"):
+        with self._collect():
             return bins(self.query, values[0])
         return (), (), ()
 
@@ -235,7 +235,7 @@ class QueryResolver:
         per = self.query.per or ("row" if about.counted is not None else "customer")
         if about.counted is not None and per == "customer":
             self._add("per-row-needed", f"counting rows of {about.counted} is per row", "per", "row")
-        if per == "row" and rows is None:
+        if per == "row" and rows is None and self.query.measure not in ONE_CELL:
             self._add(
                 "rows-needed",
                 "per: row needs a many-row table, and nothing here is about rows",
@@ -264,7 +264,7 @@ class QueryResolver:
         tuples = math.prod(g.size for g, level in zip(groups, levels, strict=True) if level is not None)
         grouped = any(level is not None for level in levels)
         if per == "row":
-            if r is None:
+            if r is None and self.query.measure not in ONE_CELL:
                 self._add("rows-per-customer-needed", "statistics of rows need a bound on a customer's rows",
                           self.query.measure, "rows_per_customer: 5")  # fmt: skip
             if k is not None:
@@ -295,15 +295,19 @@ class QueryResolver:
         measure = self.query.measure
         if self.query.bounds is None or measure in BOUNDED:
             return
-        why = ": each contribution is 1" if measure == "count" else ""
-        self._add("field-not-taken", f"a {measure} takes no bounds{why}", "bounds")
+        why = (
+            "its numbers are bounded where they are declared"
+            if measure in ("corr", "regression")
+            else "each contribution is 1"
+        )
+        self._add("field-not-taken", f"{measure} takes no bounds: {why}", "bounds", "no bounds")
 
     def _bounded(self, value: Value, per: str, r: int | None) -> ResolvedValue | None:
         """A number with the bounds of one contribution."""
         given = getattr(self.query, value.bounds) if value.bounds else None
         path = value.bounds if given is not None and value.bounds else value.path[0]
         with self._collect(*((path,) if given is not None else value.path)):
-            low, high = self._value_bounds(value.typed, per, given)
+            low, high = self._value_bounds(value.typed, per, given, value.bounds)
             most = max(abs(low), abs(high)) * (r or 1) * self.features.contract.planning.customers_at_most
             if most >= LIMIT:
                 message = (
@@ -313,13 +317,15 @@ class QueryResolver:
             return ResolvedValue(value.name, value.typed.node, known(value.typed), low, high)
         return None
 
-    def _value_bounds(self, value: Typed, per: str, given: Bounds | None) -> tuple[int, int]:
+    def _value_bounds(
+        self, value: Typed, per: str, given: Bounds | None, field: str | None
+    ) -> tuple[int, int]:
         kind = known(value)
         summed = per == "customer" and rows_table(value.node) is not None
         if given is None:
             if summed:
                 message = "a customer's rows are summed first: say between which bounds the sum counts"
-                raise Fault("bounds-needed", message, "bounds: [0, ...]")
+                raise Fault("bounds-needed", message, f"{field or 'bounds'}: [0, ...]")
             return kind.low, kind.high
         if kind.kind == "boolean" and not summed:
             raise Fault("field-not-taken", "true or false lies between 0 and 1 already", "no bounds")

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from dpinsights.definitions.contract_checks import contract_problems, delta_problems
+from dpinsights.definitions.contract_checks import contract_problems, delta_problems, figures_problems
 from dpinsights.definitions.features import Features, ResolvedFeature
 from dpinsights.definitions.places import NOWHERE, Origin, nearest, refuse
 from dpinsights.definitions.queries import QueryResolver
 from dpinsights.errors import DefinitionError, Problem
 from dpinsights.model.canonical import digest
 from dpinsights.model.contract import RESERVED, Contract
+from dpinsights.model.plan import Axis
 from dpinsights.model.policy import Policy
 from dpinsights.model.report import Period, Query, Report
 from dpinsights.model.resolved import ResolvedQuery
@@ -48,7 +49,7 @@ def check_contract(contract: Contract, origin: Origin = NOWHERE) -> CheckedContr
     problems, broken = contract_problems(contract, origin)
     features = Features(contract, _NO_PERIOD, broken)
     faults = [origin.at(("features", name), fault) for name, fault in features.faults().items()]
-    refuse([*problems, *faults])
+    refuse([*problems, *faults, *figures_problems(contract, features, origin)])
     return CheckedContract(contract)
 
 
@@ -151,6 +152,10 @@ DECIDING = (
 """Fields of a query that decide numbers as they are written."""
 
 
+def _keys(axis: Axis) -> tuple[str, ...]:
+    return tuple(key.key for key in axis.keys)
+
+
 def _deciding(resolved: ResolvedQuery) -> dict[str, object]:
     return {
         "measure": resolved.measure,
@@ -168,5 +173,7 @@ def _deciding(resolved: ResolvedQuery) -> dict[str, object]:
         "edges": resolved.edges,
         "groups_per_customer": resolved.groups_per_customer,
         "rows_per_customer": resolved.rows_per_customer,
+        **({} if resolved.query.out_of is None else {"figures": resolved.figures}),
+        **({} if resolved.query.compare is None else {"keys": tuple(_keys(axis) for axis in resolved.axes)}),
         **{name: getattr(resolved.query, name) for name in DECIDING},
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -11,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from dpinsights.definitions.places import Path, nearest
 from dpinsights.definitions.reading import Written
+from dpinsights.definitions.synonyms import meant
 from dpinsights.errors import DefinitionError, Problem
 from dpinsights.model.document import Document
 
@@ -49,10 +51,11 @@ def validate(kind: type[D], written: Written) -> D:
         # Only the names that are documented: `from`, never `start`.
         document = kind.model_validate(written.data, by_alias=True, by_name=False)
     except ValidationError as error:
+        found = error.errors(include_url=False)
         known = {problem.field for problem in problems} | {
             problem.field.split("[")[0] for problem in problems
         }
-        for details in _own_branch(error.errors(include_url=False), written.data):
+        for details in _own_branch(_whole(found), written.data):
             problem = _problem(kind, details, written)
             if problem.field not in known or problem.code == "missing-field":
                 problems.append(problem)
@@ -61,9 +64,17 @@ def validate(kind: type[D], written: Written) -> D:
     return document
 
 
+def _whole(errors: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Without lists that are too short only because what is in them is wrong."""
+    deeper = {error["loc"][:-1] for error in errors}
+    return [e for e in errors if e["type"] != "too_short" or e["loc"] not in deeper]
+
+
 def _problem(kind: type[BaseModel], details: ErrorDetails, written: Written) -> Problem:
     path, of_key = _path(details["loc"], written.data)
     code, message, hint = _words(kind, details, path, written)
+    field = (details.get("ctx") or {}).get("field")
+    path = (*path, field) if field else path
     return written.origin.problem(path, code, message, hint, of_key=of_key or code == "unknown-field")
 
 
@@ -76,20 +87,16 @@ def _words(
     if "-" in fault and "_" not in fault:  # a code of our own
         if fault == "key-not-text" and value is not None:
             return fault, f"a key is a text: write it in quotes, '{value}'", f"'{value}'"
-        return fault, details["msg"], ""
+        return fault, details["msg"], context.get("hint", "")
     if fault == "extra_forbidden":
-        fields = _fields_near(kind, path, written.data)
-        return (
-            "unknown-field",
-            f"no field '{path[-1]}' here",
-            nearest(str(path[-1]), fields) or ", ".join(fields),
-        )
+        return "unknown-field", f"no field '{path[-1]}' here", _meant(kind, path, written.data)
     if fault == "missing":
         return "missing-field", f"the field '{details['loc'][-1]}' is missing", ""
     if fault == "string_type" and value is not None:
         return "wrong-type", f"expected a text, found {found}: write it in quotes", f"'{value}'"
     if fault in _EXPECTED:
-        return "wrong-type", f"expected {_EXPECTED[fault]}, found {found}", ""
+        hint = _as_written(fault, path, details["input"], found)
+        return "wrong-type", f"expected {_EXPECTED[fault]}, found {found}", hint
     if fault in _BOUNDS:
         return "number-out-of-range", f"expected {_BOUNDS[fault].format(**context)}, found {found}", ""
     if fault == "string_pattern_mismatch":
@@ -195,6 +202,23 @@ def _own_branch(errors: Sequence[ErrorDetails], data: object) -> list[ErrorDetai
                 continue
         kept.append(details)
     return kept
+
+
+def _meant(kind: type[BaseModel], path: Path, data: object) -> str:
+    beside = data
+    for part in path[:-1]:
+        beside = _below(beside, part)
+    fields = _fields_near(kind, path, data)
+    return meant(str(path[-1]), fields, beside if isinstance(beside, Mapping) else ())
+
+
+def _as_written(fault: str, path: Path, value: object, found: str) -> str:
+    """How a value would be written where a list or a mapping is expected."""
+    if fault not in ("tuple_type", "list_type"):
+        return ""
+    if path and path[-1] == "compare":
+        return "{by: ..., to: ...}"
+    return f"[{found.strip(chr(39))}]" if isinstance(value, str | int | float | Decimal) else ""
 
 
 def _fields_near(kind: type[BaseModel], path: Path, data: object) -> list[str]:

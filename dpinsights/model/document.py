@@ -10,13 +10,18 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from dpinsights.errors import DefinitionError, Problem
 
 
-def fault(code: str, message: str) -> PydanticCustomError:
+def fault(code: str, message: str, *, field: str = "", hint: str = "") -> PydanticCustomError:
     """What a validator raises: a fault with its permanent code. It is a ValueError.
+
+    Args:
+        code, message: what is wrong.
+        field: which field of the mapping is wrong, if a validator of the whole mapping found it.
+        hint: what to write instead.
 
     >>> isinstance(fault("unknown-language", "no {such} language"), ValueError)
     True
     """
-    return PydanticCustomError(code, "{message}", {"message": message})
+    return PydanticCustomError(code, "{message}", {"message": message, "field": field, "hint": hint})
 
 
 class Document(BaseModel):

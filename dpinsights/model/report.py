@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from dpinsights.model.contract import Bounds
 from dpinsights.model.document import Document, fault
@@ -45,6 +45,13 @@ NEEDS = {
 """Fields that a measure can't do without."""
 
 
+_EXAMPLES = {
+    "over": "the number below the line", "cuts": "[100, 200, 500, 1000]", "values_per_customer": "3",
+    "cohort": "the period of a customer's first activity", "on": "[a number of a customer, another]",
+    "groups_per_customer": "3",
+}  # fmt: skip
+
+
 def _listed(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
@@ -63,6 +70,23 @@ class Cost(Document):
         if (self.epsilon is None) == (self.rho is None):
             raise fault("not-one-cost", "expected exactly one of epsilon and rho")
         return self
+
+
+def _ascending(cuts: tuple[Decimal, ...]) -> tuple[Decimal, ...]:
+    for one, other in itertools.pairwise(cuts):
+        if one >= other:
+            raise fault("cuts-order", f"cuts ascend, and {other:f} comes after {one:f}")
+    return cuts
+
+
+def _probabilities(at: tuple[Decimal, ...]) -> tuple[Decimal, ...]:
+    for p in at:
+        if not 0 < p < 1:
+            hint = f"{p / 100:f}" if 1 < p < 100 else "0.5"
+            raise fault("at-order", f"a quantile lies between 0 and 1, and {p:f} does not", hint=hint)
+    if any(a >= b for a, b in itertools.pairwise(at)):
+        raise fault("at-order", "quantiles ascend", hint=f"[{', '.join(f'{p:f}' for p in sorted({*at}))}]")
+    return at
 
 
 class Compare(Document):
@@ -112,12 +136,13 @@ class Query(Document):
     over_bounds: Bounds | None = Field(
         None, description="of a ratio: bounds of the denominator, as `bounds` is of the numerator"
     )
-    at: Annotated[tuple[Exact, ...], Field(min_length=1, max_length=20)] | None = Field(
-        None, description="of quantiles: which, between 0 and 1; quartiles and tenths unless said"
-    )
-    cuts: Annotated[tuple[Exact, ...], Field(min_length=1, max_length=1000)] | None = Field(
-        None, description="public cuts, ascending; bin i holds cuts[i-1] <= x < cuts[i]"
-    )
+    at: (
+        Annotated[tuple[Exact, ...], Field(min_length=1, max_length=20), AfterValidator(_probabilities)]
+        | None
+    ) = Field(None, description="of quantiles: which, between 0 and 1; quartiles and tenths unless said")
+    cuts: (
+        Annotated[tuple[Exact, ...], Field(min_length=1, max_length=1000), AfterValidator(_ascending)] | None
+    ) = Field(None, description="public cuts, ascending; bin i holds cuts[i-1] <= x < cuts[i]")
     values_per_customer: int | None = Field(
         None, strict=True, ge=2, le=60, description="of pairs: how many keys of one customer count"
     )
@@ -126,9 +151,10 @@ class Query(Document):
     method: Literal["pearson", "spearman"] | None = Field(
         None, description="of a correlation; pearson unless said"
     )
-    on: Annotated[tuple[str, ...], BeforeValidator(_listed), _ONE_OR_MORE, Field(max_length=12)] | None = (
-        Field(None, description="of a regression: numbers of a customer, or features that are true or false")
-    )
+    on: (
+        Annotated[tuple[str, ...], Field(min_length=1, max_length=12), BeforeValidator(_listed), _ONE_OR_MORE]
+        | None
+    ) = Field(None, description="of a regression: numbers of a customer, or features that are true or false")
     top_share: Exact | None = Field(
         None, gt=0, lt=1, description="of concentration: the share of customers at the top; 0.1 unless said"
     )
@@ -183,22 +209,21 @@ class Query(Document):
         if sum(getattr(self, name) is not None for name in ("margin", "cost", "weight")) > 1:
             raise fault("margin-cost-weight", "margin, cost and weight exclude each other: keep one")
         if len(set(self.by)) != len(self.by):
-            raise fault("group-twice", "a group stands twice in by")
+            raise fault("group-twice", "a group stands twice in by", field="by")
+        together = next((name for name in self.by if "," in name), None)
+        if together is not None:
+            raise fault("groups-as-text", "groups are a list of names", field="by", hint=f"[{together}]")
         return self
 
     def _check_fields(self, measure: str) -> None:
         needed = NEEDS.get(measure)
         if needed is not None and getattr(self, needed) is None:
-            raise fault("missing-field", f"{measure} needs {needed}")
+            hint = _EXAMPLES[needed]
+            raise fault("missing-field", f"{measure} needs {needed}", field=needed, hint=f"{needed}: {hint}")
         for name, takers in TAKES.items():
             if getattr(self, name) is not None and measure not in takers:
-                raise fault("field-not-taken", f"{measure} takes no {name}")
-        if self.cuts is not None and any(a >= b for a, b in itertools.pairwise(self.cuts)):
-            raise fault("cuts-order", "cuts ascend, each above the one before")
-        if self.at is not None and (
-            any(not 0 < p < 1 for p in self.at) or any(a >= b for a, b in itertools.pairwise(self.at))
-        ):
-            raise fault("at-order", "quantiles lie between 0 and 1 and ascend: 0.25, 0.5, 0.75")
+                whose = ", ".join(measure for measure in MEASURES if measure in takers)
+                raise fault("field-not-taken", f"{measure} takes no {name}: it is for {whose}", field=name)
 
     @property
     def measure(self) -> str:
