@@ -47,7 +47,13 @@ QUERIES: dict[str, Query] = {
         AMOUNT, by=[TIER, CATEGORY], bounds=(0, 2000), groups_per_customer=2, population="shared"
     ),
     "q08_order_value": dpi.mean(
-        AMOUNT, per="row", by="shopper_level", bounds=(0, 600), rows_per_customer=200, population="shop"
+        AMOUNT,
+        per="row",
+        by="shopper_level",
+        bounds=(0, 600),
+        rows_per_customer=60,
+        weight=4,
+        population="shop",
     ),
     "q08_spend_an_order": dpi.ratio("online_spend", over="orders_placed", by=TIER, population="shared"),
     "q09_balance_quantiles": dpi.quantile(
@@ -117,8 +123,8 @@ QUERIES: dict[str, Query] = {
         population="shared",
     ),
     "q24_retention": dpi.retention("last_quarter", cohort="first_quarter", population="shop"),
-    "q25_by_county": _shared("bank.customers.county"),
-    "q25_by_prefecture": _shared("prefecture"),
+    "q25_by_county": dpi.count(by="bank.customers.county", out_of="residents", population="shared"),
+    "q25_by_prefecture": dpi.count(by="prefecture", out_of="residents_of_prefectures", population="shared"),
     "q25_penetration": dpi.share("also_shops", by="bank.customers.county", population="bank"),
     "q27_rfm": dpi.crosstab("recency", "frequency", "monetary", population="shop"),
     "q28_median_days": dpi.quantile(

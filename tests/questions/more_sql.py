@@ -98,6 +98,11 @@ MORE: dict[str, str] = {
     "q24_retention.rates": f"SELECT cohort, age, n / began FROM {STAYED} WHERE age > 0",
     "q25_by_county": "SELECT county, count(*) FROM person WHERE shared AND county IS NOT NULL GROUP BY ALL",
     "q25_by_prefecture": "SELECT prefecture, count(*) FROM person WHERE shared AND county IS NOT NULL GROUP BY ALL",
+    "q25_by_county.rate": """WITH census AS (SELECT printf('c%02d', c) AS county, 12000 // (c + 1) + 40 * c AS n FROM range(23) r(c))
+        SELECT county, count(*) / any_value(n) FROM person JOIN census USING (county) WHERE shared GROUP BY ALL""",
+    "q25_by_prefecture.rate": """WITH census AS (SELECT 'p' || c // 4 AS prefecture, sum(12000 // (c + 1) + 40 * c) AS n
+            FROM range(24) r(c) GROUP BY ALL)
+        SELECT prefecture, count(*) / any_value(n) FROM person JOIN census USING (prefecture) WHERE shared GROUP BY ALL""",
     "q25_penetration": "SELECT county, avg(shop::INT) FROM person WHERE bank AND county IS NOT NULL GROUP BY ALL",
     "q27_rfm": """SELECT CASE WHEN last_order < '2016-07-01' THEN 'r1' WHEN last_order < '2017-01-01' THEN 'r2'
             WHEN last_order < '2017-07-01' THEN 'r3' WHEN last_order < '2017-10-01' THEN 'r4' ELSE 'r5' END,

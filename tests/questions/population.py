@@ -170,7 +170,7 @@ def _orders(
     activity: Reals,
     risk: Reals,
 ) -> pd.DataFrame:
-    who = _each(rng, shop, np.exp(1.6 + 0.8 * activity[shop]))
+    who = _each(rng, shop, np.minimum(np.exp(1.6 + 0.8 * activity[shop]), 25))
     n = len(who)
     usual = rng.beta(1, 1 + np.exp(activity[who])) * 731
     day = np.where(rng.random(n) < 0.15, rng.choice([525, 530, 675, 680], n), usual).astype(int)

@@ -160,6 +160,11 @@ class Plain:
         rows = self.rows(statement)
         return {tuple(map(str, row[:-1])): None if row[-1] is None else float(row[-1]) for row in rows}
 
+    def number(self, statement: str) -> float:
+        """The one number that a statement selects."""
+        [(number,)] = self.rows(statement)
+        return float(number)
+
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         """What a statement selects."""
         return self.connection.execute(statement.format(self.data)).fetchall()

@@ -11,14 +11,27 @@ from scipy import stats
 from dpinsights.definitions.resolving import check_report, report_digests
 from dpinsights.model.release import Estimate, ResultTable
 from dpinsights.pipeline import Definitions, define
-from tests.questions.in_python import LORENZ_CUTS, MEDIAN_CUTS, QUANTILE_CUTS, QUERIES
+from tests.questions.in_python import QUERIES
 from tests.questions.population import write_population
 from tests.questions.sql import ANSWERS, Plain
+from tests.questions.truth import (
+    CONCENTRATIONS,
+    QUANTILES,
+    REGRESSIONS,
+    TIERS,
+    Reals,
+    fitted,
+    gini,
+    lorenz,
+    rank_correlation,
+    spends,
+    top_share,
+    truths,
+)
 from tests.real.nearly_exact import NearlyExact, nearly_exact
 
 HERE = Path(__file__).resolve().parent
 QUESTIONS = sorted({name[:3] for name in QUERIES})
-LEVELS, TIERS = ("none", "light", "regular", "heavy"), ("mass", "affluent", "private")
 
 SUMS = ("count", "sum", "histogram", "pairs", "funnel", "retention")
 """Measures whose number for nobody is 0; those of all others have none."""
@@ -104,172 +117,83 @@ def same(estimate: Estimate, exact: float | None, table: ResultTable) -> None:
 
 def test_every_table_is_compared(released: NearlyExact) -> None:
     """By SQL in one statement, or below."""
-    below = {
-        "q09_balance_quantiles", "q09_median_balance", "q16_rank_of_level_and_tier", "q18_drivers_of_cd_purchase",
-        "q18_drivers_of_cd_purchase.fit", "q18_spend_by_age_and_credit", "q18_spend_by_age_and_credit.fit",
-        "q28_median_days", "q30_concentration", "q30_concentration.lorenz", "q30_concentration_by_tier",
-        "q30_concentration_by_tier.lorenz",
-    }  # fmt: skip
+    below = {*QUANTILES, *REGRESSIONS, *CONCENTRATIONS, "q16_rank_of_level_and_tier"}
+    below |= {f"{name}.fit" for name in REGRESSIONS} | {f"{name}.lorenz" for name in CONCENTRATIONS}
     assert set(released.tables) == set(ANSWERS) | below
 
 
-@pytest.mark.parametrize(
-    ("name", "column", "who", "cuts", "highest", "groups", "at"),
-    [
-        (
-            "q09_balance_quantiles",
-            "balance",
-            "shared",
-            QUANTILE_CUTS,
-            100_000,
-            ("level", LEVELS),
-            (0.1, 0.25, 0.5, 0.75, 0.9),
-        ),
-        ("q09_median_balance", "balance", "bank", MEDIAN_CUTS, 100_000, None, (0.5,)),
-        (
-            "q28_median_days",
-            "first_product - first_order",
-            "shared AND first_product > first_order",
-            [10, 30, 60, 90, 120, 180, 240, 300, 360, 420, 480, 540],
-            600,
-            None,
-            (0.25, 0.5, 0.75),
-        ),
-    ],
-)
-def test_quantiles_lie_between_the_cuts_around_them(
-    name: str,
-    column: str,
-    who: str,
-    cuts: list[int],
-    highest: int,
-    groups: tuple[str, tuple[str, ...]] | None,
-    at: tuple[float, ...],
-    released: NearlyExact,
-    plain: Plain,
-) -> None:
+@pytest.mark.parametrize("name", QUANTILES)
+def test_quantiles_lie_between_the_cuts_around_them(name: str, released: NearlyExact, plain: Plain) -> None:
+    column, groups, cuts, highest, at = QUANTILES[name]
     edges = np.array([0, *cuts, highest], dtype=float)
-    found = estimates(released, name)
-    group, keys = groups or ("'all'", ("all",))
-    rows = plain.rows(f"SELECT {group}, {column} FROM person WHERE {who}")
+    found, exact = estimates(released, name), truths(plain)[name]
     tight = 0
-    for key in keys:
-        values = np.sort([float(x) for g, x in rows if g == key])
-        assert len(values)
+    for group, who in groups.items():
+        rows = plain.rows(f"SELECT {column} FROM person WHERE {who}")
+        values = np.sort([float(x) for (x,) in rows])
         counts = np.histogram(values, edges)[0]
         for p in at:
-            estimate = found[(*((key,) if groups else ()), f"p{p * 100:g}")]
-            assert estimate.value is not None
+            keys = (*group, f"p{p * 100:g}")
+            estimate = found[keys]
             rank = int(np.ceil(p * len(values)))
+            assert exact[keys] == values[rank - 1]
             # The bin of the quantile, and of the order statistics within two ranks, which conventions may name.
             ranks = np.clip(np.arange(rank - 2, rank + 3), 1, len(values)) - 1
             bins = np.searchsorted(edges[1:-1], values[ranks], side="right")
-            assert edges[bins[:3]].min() <= estimate.low <= edges[bins[2]]
-            assert edges[bins[2] + 1] <= estimate.high <= edges[bins[2:] + 1].max()
-            tight += (estimate.low, estimate.high) == (edges[bins[2]], edges[bins[2] + 1])
-            below = counts[: bins[2]].sum()
-            part = (p * len(values) - below) / counts[bins[2]]
-            between = edges[bins[2]] + part * (edges[bins[2] + 1] - edges[bins[2]])
-            assert float(estimate.value) == pytest.approx(between, rel=1e-3)
-            sql = plain.rows(
-                f"SELECT quantile_disc({column}, {p}) FROM person WHERE {who} AND {group} = '{key}'"
-            )
-            assert float(sql[0][0]) == values[rank - 1]
+            own = edges[bins[2]], edges[bins[2] + 1]
+            assert edges[bins[:3]].min() <= estimate.low <= own[0]
+            assert own[1] <= estimate.high <= edges[bins[2:] + 1].max()
+            tight += (estimate.low, estimate.high) == own
+            part = (p * len(values) - counts[: bins[2]].sum()) / counts[bins[2]]
+            assert float(estimate.value or 0) == pytest.approx(own[0] + part * (own[1] - own[0]), rel=1e-3)
     assert tight >= 0.8 * len(found)
 
 
 def test_16_rank_correlation_is_scipys(released: NearlyExact, plain: Plain) -> None:
-    rows = plain.rows("SELECT level, tier FROM person WHERE shared")
-    levels = [LEVELS.index(level) for level, _ in rows]
-    tiers = [TIERS.index(tier) for _, tier in rows]
-    exact = stats.spearmanr(levels, tiers).statistic
-    assert value(released, "q16_rank_of_level_and_tier") == pytest.approx(exact, abs=1e-4)
+    assert value(released, "q16_rank_of_level_and_tier") == pytest.approx(rank_correlation(plain), abs=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("name", "select", "terms"),
-    [
-        (
-            "q18_drivers_of_cd_purchase",
-            "SELECT bought_cd::INT, 1, age, shop::INT, spend FROM person WHERE bank",
-            ("intercept", "bank.customers.age", "also_shops", "online_spend"),
-        ),
-        (
-            "q18_spend_by_age_and_credit",
-            "SELECT spend, 1, age, credit::INT FROM person WHERE shared",
-            ("intercept", "bank.customers.age", "holds_credit"),
-        ),
-    ],
-)
-def test_18_regression_is_numpys(
-    name: str, select: str, terms: tuple[str, ...], released: NearlyExact, plain: Plain
-) -> None:
-    columns = np.array(plain.rows(select), dtype=float)
-    y, x = columns[:, 0], columns[:, 1:]
-    fitted, [left], *_ = np.linalg.lstsq(x, y)
-    for term, coefficient in zip(terms, fitted, strict=True):
+@pytest.mark.parametrize("name", REGRESSIONS)
+def test_18_regression_is_numpys(name: str, released: NearlyExact, plain: Plain) -> None:
+    select, terms = REGRESSIONS[name]
+    coefficients, explained = fitted(plain, select)
+    for term, coefficient in zip(terms, coefficients, strict=True):
         assert value(released, name, term) == pytest.approx(coefficient, rel=2e-3, abs=1e-6)
-    explained = 1 - left / ((y - y.mean()) ** 2).sum()
     assert value(released, f"{name}.fit") == pytest.approx(explained, rel=1e-3, abs=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("name", "who", "cuts", "top", "groups"),
-    [
-        ("q30_concentration", "shop", LORENZ_CUTS, 0.1, None),
-        ("q30_concentration_by_tier", "shared", [100, 300, 700, 1500, 3000], 0.2, TIERS),
-    ],
-)
-def test_30_concentration(
-    name: str,
-    who: str,
-    cuts: list[int],
-    top: float,
-    groups: tuple[str, ...] | None,
-    released: NearlyExact,
-    plain: Plain,
-) -> None:
+@pytest.mark.parametrize("name", CONCENTRATIONS)
+def test_30_concentration(name: str, released: NearlyExact, plain: Plain) -> None:
     """Lorenz points exactly; Gini and the top share between what the bins allow, which is what the interval says."""
-    for group in groups or ("",):
-        keys = (group,) if groups else ()
-        where = f"{who} AND tier = '{group}'" if groups else who
-        rows = plain.rows(f"SELECT spend FROM person WHERE {where} ORDER BY spend")
-        held = np.array([float(spend) for (spend,) in rows])
+    groups, cuts, top = CONCENTRATIONS[name]
+    edges = np.array([0, *cuts, 10_000], dtype=float)
+    for keys, who in groups.items():
+        held = spends(plain, who)
         n, total = len(held), held.sum()
-        for cut in cuts:
-            below = held[held < cut]
-            for key, exact in (("customers", len(below) / n), ("sum", below.sum() / total)):
-                assert value(released, f"{name}.lorenz", *keys, str(cut), key) == pytest.approx(
-                    exact, abs=1e-5
-                )
-        edges = np.array([0, *cuts, 10_000], dtype=float)
-        bins = np.searchsorted(edges[1:-1], held, side="right")
-        counts, sums = np.bincount(bins, minlength=len(edges) - 1), np.bincount(bins, held, len(edges) - 1)
-        low, high = _gini_between(counts, sums, edges)
-        gini = 2 * (np.arange(1, n + 1) @ held) / (n * total) - (n + 1) / n
-        assert low <= gini <= high
-        lattice = 4e-3 + 1.2 / n
-        _spans(estimates(released, name)[*keys, "gini"], low, high, gini, lattice)
+        for point, exact in lorenz(held, cuts):
+            assert value(released, f"{name}.lorenz", *keys, *point) == pytest.approx(exact, abs=1e-5)
+        counts, sums = (np.histogram(held, edges, weights=weights)[0] for weights in (np.ones(n), held))
+        lattice = 4e-3 + 2.5 / n
+        between = _gini_between(counts, sums, edges)
+        _spans(estimates(released, name)[*keys, "gini"], *between, gini(held), lattice)
         tail = np.append(np.cumsum(counts[::-1])[::-1], 0), np.append(np.cumsum(sums[::-1])[::-1], 0)
         most = (edges * (top * n - tail[0]) + tail[1]).min() / total
         chord = np.interp(top, tail[0][::-1] / n, tail[1][::-1] / total)
-        richest = held[::-1]
-        whole = int(top * n)
-        share = (richest[:whole].sum() + (top * n - whole) * richest[whole]) / total
-        _spans(estimates(released, name)[*keys, "top"], chord, most, share, lattice)
+        _spans(estimates(released, name)[*keys, "top"], chord, most, top_share(held, top), lattice)
 
 
-def _gini_between(counts: np.ndarray, sums: np.ndarray, edges: np.ndarray) -> tuple[float, float]:
+def _gini_between(counts: Reals, sums: Reals, edges: Reals) -> tuple[float, float]:
+    """With everybody of a bin at its mean, and at its two edges (Gastwirth 1972)."""
     below = np.cumsum(sums) - sums
     whole = counts.sum() * sums.sum()
-    low = 1 - (counts * (2 * below + sums)).sum() / whole
+    low = float(1 - (counts * (2 * below + sums)).sum() / whole)
     more = (sums - counts * edges[:-1]) * (counts * edges[1:] - sums) / np.diff(edges)
-    return low, low + more.sum() / whole
+    return low, low + float(more.sum() / whole)
 
 
 def _spans(estimate: Estimate, low: float, high: float, exact: float, lattice: float) -> None:
     """The interval is that of the bounds, but for the room of a lattice step, and the value lies in the middle."""
-    assert estimate.value is not None
+    assert low <= exact <= high and estimate.value is not None
     assert float(estimate.low) <= exact <= float(estimate.high)
     assert (float(estimate.low), float(estimate.high)) == pytest.approx((low, high), abs=lattice)
     assert float(estimate.value) == pytest.approx((low + high) / 2, abs=2e-4)
