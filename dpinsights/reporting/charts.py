@@ -15,13 +15,16 @@ from typing import Any
 
 from dpinsights.model.release import Cell
 from dpinsights.reporting.figures import Figures, State
+from dpinsights.reporting.labels import Labels
 from dpinsights.reporting.words import Words
 
 ROW = 36
 """The height of a bar with its line of text, in pixels."""
 
 _LONGEST = 60
-_MOST_PANELS = 12
+MOST_PANELS = 12
+"""More are too much for the eye."""
+
 _MOST_BARS = 96
 _PER_COLUMN = 16
 
@@ -61,7 +64,7 @@ def panels_of(labels: Sequence[Sequence[str]], cells: Sequence[Cell], join: str)
         length = -(-len(shown) // columns)
         return tuple(Panel("", tuple(shown[at : at + length])) for at in range(0, len(shown), length))
     count = len(cells) // len(last)
-    if count > _MOST_PANELS or len(cells) > _MOST_BARS:
+    if count > MOST_PANELS or len(cells) > _MOST_BARS:
         return ()
     headings = [""]
     for axis in labels[:-1]:
@@ -72,6 +75,15 @@ def panels_of(labels: Sequence[Sequence[str]], cells: Sequence[Cell], join: str)
     )
 
 
+def listed(labels: Labels, cells: Sequence[Cell], join: str) -> tuple[Panel, ...]:
+    """The panels of a list that is no grid: one for each group, its bars in the order of the cells."""
+    groups: dict[str, list[Bar]] = {}
+    for cell in cells[:_LONGEST]:
+        *outer, last = labels.of(cell.keys)
+        groups.setdefault(join.join(outer), []).append(Bar(last, cell))
+    return tuple(Panel(heading, tuple(bars)) for heading, bars in groups.items())
+
+
 def chart(title: str, panels: Sequence[Panel], figures: Figures, words: Words) -> dict[str, Any]:
     """A chart as plain data: `columns` panels side by side on a wide screen, each with its bars and ticks."""
     scale = _Scale.over([bar.cell for panel in panels for bar in panel.bars], figures)
@@ -80,6 +92,7 @@ def chart(title: str, panels: Sequence[Panel], figures: Figures, words: Words) -
         columns = 3
     width = {1: 56, 2: 46, 3: 38}[columns]
     return {
+        "kind": "bars",
         "columns": columns,
         "panels": [_panel(title, panel, scale, figures, width, words) for panel in panels],
     }
@@ -94,7 +107,7 @@ def _panel(
         "heading": panel.heading,
         "height": bottom + 20,
         "bottom": bottom,
-        "zero": scale.at(Decimal(0)),
+        "zero": scale.at(scale.origin),
         "ticks": scale.ticks(figures),
         "bars": [_bar(bar, row * ROW, scale, figures, width) for row, bar in enumerate(panel.bars)],
     }
@@ -119,21 +132,25 @@ def _bar(bar: Bar, top: int, scale: _Scale, figures: Figures, width: int) -> dic
         "low_inside": scale.low <= low,
         "high_inside": high <= scale.high,
         "bar": None,
+        "dot": None,
     }
     if figure.state is not State.TOO_WIDE and estimate.value is not None:
         start, end = sorted((scale.clip(Decimal(0)), scale.clip(estimate.value)))
-        if end > start:
+        if figures.kind.dotted:
+            found["dot"] = scale.at(estimate.value)
+        elif end > start:
             found["bar"] = {"x": scale.at(start), "width": scale.length(end - start)}
     return found
 
 
 @dataclass(frozen=True)
 class _Scale:
-    """From a table's unit to shares of the width; zero is always on it."""
+    """From a table's unit to shares of the width; what stands for nothing is always on it: zero, or 1 or 100."""
 
     low: Decimal
     high: Decimal
     step: Decimal
+    origin: Decimal
 
     @classmethod
     def over(cls, cells: Sequence[Cell], figures: Figures) -> _Scale:
@@ -141,15 +158,13 @@ class _Scale:
         usable = [
             cell.estimate for cell in cells if figures.figure(cell.estimate).state is not State.TOO_WIDE
         ]
-        ends = [figures.shown_ends(estimate) for estimate in usable]
-        low = min([Decimal(0), *(low for low, _ in ends)])
-        high = max([Decimal(0), *(high for _, high in ends)])
-        if not usable:
-            low, high = figures.shown_ends(cells[0].estimate) if cells else (low, high)
-            low, high = min(low, Decimal(0)), max(high, Decimal(0))
+        ends = [figures.shown_ends(estimate) for estimate in usable or [cell.estimate for cell in cells[:1]]]
+        origin = figures.kind.null or Decimal(0)
+        finite = [origin, *(end for pair in ends for end in pair if end.is_finite())]
+        low, high = min(finite), max(finite)
         step = nice_step((high - low) / 4) if high > low else Decimal(1)
         # The right end is not rounded up to a tick: a bar may as well use the room.
-        return cls(low, max(high, low + step), step)
+        return cls(low, max(high, low + step), step, origin)
 
     def clip(self, value: Decimal) -> Decimal:
         return min(max(value, self.low), self.high)
@@ -170,7 +185,11 @@ class _Scale:
             values.append(value)
             value += self.step
         return [
-            {"at": self.at(value), "text": _tick(value, self.step, figures), "anchor": self._anchor(value)}
+            {
+                "at": self.at(value),
+                "text": tick_text(value, self.step, figures),
+                "anchor": self._anchor(value),
+            }
             for value in values
         ]
 
@@ -179,9 +198,10 @@ class _Scale:
         return "start" if share < Decimal("0.08") else "end" if share > Decimal("0.92") else "middle"
 
 
-def _tick(value: Decimal, step: Decimal, figures: Figures) -> str:
+def tick_text(value: Decimal, step: Decimal, figures: Figures) -> str:
+    """A round value of a scale, with the places that its step needs."""
     finest = int(step.normalize().as_tuple().exponent)
-    place = min(finest + (2 if figures.share else -figures.power), 0)
+    place = min(finest + (2 if figures.share or figures.kind.points else -figures.power), 0)
     return figures.amount(value, place)
 
 

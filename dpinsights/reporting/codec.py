@@ -7,6 +7,8 @@ refused.
 
 from __future__ import annotations
 
+import math
+import re
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
@@ -19,6 +21,9 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from dpinsights.errors import InternalError
 from dpinsights.model.names import FrozenMap
 from dpinsights.model.numbers import exact, plain
+
+_DOUBLE = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[-+]?[0-9]{1,3})?")
+_NO_LIMIT = {"low": "-Infinity", "high": "Infinity", "margin": "Infinity"}
 
 
 class WrongDataError(ValueError):
@@ -111,9 +116,9 @@ def _leaf(kind: Any, data: Any, place: str) -> Any:
             _expect(data.removeprefix("-").isdecimal() and data.isascii(), place, "a whole number as text")
             return int(data)
         if kind is Decimal:
-            return exact(data)
+            return Decimal(data) if _has_no_limit(data, place) else exact(data)
         if kind is float:
-            return float(exact(data))
+            return _double(data)
         if kind is date:
             return date.fromisoformat(data)
         return kind(data)  # text and enumerations
@@ -121,6 +126,19 @@ def _leaf(kind: Any, data: Any, place: str) -> Any:
         raise
     except ValueError:
         raise WrongDataError(place, f"not a {getattr(kind, '__name__', kind)}") from None
+
+
+def _double(data: str) -> float:
+    """A double from its text, however small: a p-value may be 1e-59."""
+    if not _DOUBLE.fullmatch(data) or not math.isfinite(float(data)):
+        raise ValueError
+    return float(data)
+
+
+def _has_no_limit(data: str, place: str) -> bool:
+    """Whether this is the end of an interval, or its half-width, that has no limit."""
+    estimate, _, field = place.rpartition(".")
+    return estimate.endswith(".estimate") and _NO_LIMIT.get(field) == data
 
 
 def _expect(true: bool, place: str, what: str) -> None:

@@ -7,7 +7,7 @@ The JSON form is version 1 of a stored format and is never redefined. It is one 
   approved.
 - `release`: the release, field for field as `dpinsights.model.release` describes it. Every number is decimal
   text with all its digits (noise scales and rho are the shortest decimal text of a double), days are
-  YYYY-MM-DD, absent values are null.
+  YYYY-MM-DD, absent values are null. The end of an interval that has no limit is `-Infinity` or `Infinity`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from dpinsights.model.names import LANGUAGES
 from dpinsights.model.numbers import plain
 from dpinsights.model.release import Cell, Release, ResultTable
 from dpinsights.reporting.codec import WrongDataError, from_data, to_data
+from dpinsights.reporting.kinds import LINEAR, complete, kind_of
+from dpinsights.reporting.labels import Labels
 from dpinsights.reporting.marks import marks_of
 from dpinsights.reporting.words import Words, visible
 
@@ -107,46 +109,90 @@ def _no_number(text: str) -> None:
 
 
 def tables_csv(release: Release, language: str) -> Mapping[str, str]:
-    """One CSV text for each table, by file name, with all digits.
+    """One CSV text for each table, by file name, with all digits; a second one with its tests, if it has any.
 
     Columns: for each axis its key (named after its source) and its label in the language; `value` (empty
         where the
-    interval is too wide to say), `low`, `high`, `margin`, `unit`, `flags` (separated by spaces), `address`,
+    interval is too wide to say), `low`, `high`, `margin` (empty where there is no limit), `unit`, `flags` (separated by spaces), `address`,
     and on every line `origin` and `approval`. Texts that a spreadsheet would take for a formula begin with an
     apostrophe; numbers are plain.
     """
     words = Words(language)
-    return {f"{table.name}.csv": _csv(release, table, words) for table in release.tables}
+    files: dict[str, str] = {}
+    for table in release.tables:
+        files[f"{table.name}.csv"] = _csv(release, table, words)
+        if table.tests:
+            files[f"{table.name}.tests.csv"] = _tests_csv(release, table, words)
+    return files
 
 
 def _csv(release: Release, table: ResultTable, words: Words) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    axes = [name for axis in table.axes for name in (axis.source, f"{axis.source}.label")]
+    table = complete(table)
+    axes = [name for axis in _distinct(table) for name in (axis, f"{axis}.label")]
     writer.writerow(
         [text_cell(name) for name in axes]
         + ["value", "low", "high", "margin", "unit", "flags", "address", "origin", "approval"]
     )
-    marked = {mark["code"]: f"{mark['code']}: {mark['text'].unescape()}" for mark in marks_of(release, words)}
-    constant = [marked.get("synthetic", "real"), marked.get("not-approved", "approved")]
-    labels = [{key.key: words.name(key.names, key.key) for key in axis.keys} for axis in table.axes]
+    constant = _constant(release, words)
+    labels = Labels(release, table, words)
     for cell in table.cells:
         writer.writerow([*_cells(cell, table, labels), *constant])
     return out.getvalue()
 
 
-def _cells(cell: Cell, table: ResultTable, labels: list[dict[str, str]]) -> Iterator[str]:
-    for key, named in zip(cell.keys, labels, strict=True):
+def _distinct(table: ResultTable) -> list[str]:
+    """The sources of the axes; of a pair, the second has a number."""
+    sources = [axis.source for axis in table.axes]
+    return [f"{name}.2" if name in sources[:at] else name for at, name in enumerate(sources)]
+
+
+def _constant(release: Release, words: Words) -> list[str]:
+    """What stands on every line: the origin of the data, and whether the report was approved."""
+    marked = {mark["code"]: f"{mark['code']}: {mark['text'].unescape()}" for mark in marks_of(release, words)}
+    return [marked.get("synthetic", "real"), marked.get("not-approved", "approved")]
+
+
+def _tests_csv(release: Release, table: ResultTable, words: Words) -> str:
+    """One line for each test: what it is about, statistic, degrees of freedom, p-value, and whether it was found."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    axes = [axis.source for axis in table.axes][: len(table.tests[0].keys)]
+    head = ["test", "statistic", "degrees", "p_value", "found", "origin", "approval"]
+    writer.writerow([text_cell(name) for name in axes] + head)
+    for test in table.tests:
+        tested = test.p_value is not None
+        figures = [repr(test.statistic), test.degrees or "", repr(test.p_value)] if tested else ["", "", ""]
+        found = "true" if test.found else "false"
+        writer.writerow(
+            [*(text_cell(key) for key in test.keys), test.name, *figures, found, *_constant(release, words)]
+        )
+    return out.getvalue()
+
+
+def _cells(cell: Cell, table: ResultTable, labels: Labels) -> Iterator[str]:
+    for key, named in zip(cell.keys, labels.of(cell.keys), strict=True):
         yield text_cell(key)
-        yield text_cell(named[key])
+        yield text_cell(named)
     estimate = cell.estimate
     yield "" if estimate.value is None else plain(estimate.value)
-    yield plain(estimate.low)
-    yield plain(estimate.high)
-    yield plain(estimate.margin)
-    yield text_cell(table.unit or ("1" if table.measure == "mean" else table.estimates))
+    for number in (estimate.low, estimate.high, estimate.margin):
+        yield plain(number) if number.is_finite() else ""
+    yield text_cell(_unit(table))
     yield " ".join(flag.value for flag in estimate.flags)
     yield text_cell(cell.address)
+
+
+def _unit(table: ResultTable) -> str:
+    """The unit of a table's numbers as data: a share is a number from 0 to 1, an index 100 where it is equal."""
+    kind = kind_of(table)
+    if kind.base == "coefficient":
+        return f"{table.unit or 1} per unit"
+    if kind.comparison == "index":
+        return "index"
+    counted = kind.base in LINEAR and kind.comparison in ("", "difference")
+    return table.unit or (kind.base if counted else "1")
 
 
 def text_cell(text: str) -> str:

@@ -24,6 +24,9 @@ from dpinsights.reporting.words import HTML_LANGUAGE, Words
 
 EpsilonOf = Callable[[int], Decimal]
 
+_MOST_SCALES = 3
+_ABOUT_ONE = frozenset({"sum", "mean", "var", "std", "concentration"})
+
 
 def release_view(release: Release, language: str) -> str:
     """A release's tables with intervals, a chart for each, and its marks."""
@@ -115,17 +118,28 @@ def _plan_row(
         "name": words.name(query.asked.title, query.name) if query.asked.title else query.name,
         "cost": _loss(epsilon_of(units), words),
         "share": used_text(units, plan.budget_units, words),
-        "scale": words.text("c_list").join(_scale(draw, query, words) for draw in draws),
+        "scale": _scales(draws, query, words),
         "margins": [_margin(forecast, query, words) for forecast in query.forecasts]
         or [words.text("plan_no_forecast")],
         "shared": words.text("plan_shared", queries=words.text("c_list").join(others)) if others else "",
     }
 
 
+def _scales(draws: Sequence[Draw], query: PlannedQuery, words: Words) -> str:
+    """The scale of each draw; of the many sums of a regression or correlation, the first, which counts customers."""
+    if len(draws) <= _MOST_SCALES:
+        return words.text("c_list").join(_scale(draw, query, words) for draw in draws)
+    first = _scale(draws[0], query, words)
+    return words.text("plan_more_draws", first=first, n=len(draws) - 1)
+
+
 def _scale(draw: Draw, query: PlannedQuery, words: Words) -> str:
-    counts = draw.measurement.value is None
+    """In the unit of what is summed, where a query is about one number."""
     amount = significant(Decimal(repr(draw.scale)) * draw.measurement.step, 3, words, ROUND_CEILING)
-    return amount if counts else _with_unit(amount, query, words)
+    unit = query.values[0].unit if query.values and query.measure in _ABOUT_ONE else None
+    if draw.measurement.value is None or not unit:
+        return amount
+    return _with_unit(amount, f"{unit}²" if draw.measurement.power == 2 else unit, words)
 
 
 def _margin(forecast: Forecast, query: PlannedQuery, words: Words) -> str:
@@ -133,15 +147,17 @@ def _margin(forecast: Forecast, query: PlannedQuery, words: Words) -> str:
         number = significant(forecast.margin * 100, 2, words, ROUND_CEILING)
         margin = words.text("with_unit", number=number, unit=words.text("points"))
     else:
-        margin = _with_unit(significant(forecast.margin, 2, words, ROUND_CEILING), query, words)
+        margin = _with_unit(significant(forecast.margin, 2, words, ROUND_CEILING), query.unit, words)
+    if query.measure in ("regression", "concentration"):
+        margin = words.text("plan_median", margin=margin)
     if forecast.customers is None:
         return words.text("plan_any_size", margin=margin)
     return words.text("plan_for_size", margin=margin, customers=words.number(Decimal(forecast.customers)))
 
 
-def _with_unit(number: str, query: PlannedQuery, words: Words) -> str:
-    unit = unit_name(query.unit, words)
-    return words.text("with_unit", number=number, unit=unit) if unit else number
+def _with_unit(number: str, unit: str | None, words: Words) -> str:
+    named = unit_name(unit, words)
+    return words.text("with_unit", number=number, unit=named) if named else number
 
 
 def _totals(plan: Plan, epsilon_of: EpsilonOf, words: Words) -> list[dict[str, Any]]:

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
-from markupsafe import Markup
-
 from dpinsights.model.numbers import plain
 from dpinsights.model.release import Cell, Flag, Release, ResultTable
-from dpinsights.reporting.charts import chart, panels_of
-from dpinsights.reporting.conditions import condition_in_words
-from dpinsights.reporting.figures import Figure, Figures, State, per_cent, unit_name
+from dpinsights.reporting.charts import Panel, chart, listed, panels_of
+from dpinsights.reporting.figures import Figure, Figures, State, per_cent
+from dpinsights.reporting.grids import Layout, is_grid
+from dpinsights.reporting.kinds import complete, is_running
+from dpinsights.reporting.labels import Labels
+from dpinsights.reporting.lines import Drawn, lorenz_chart, running_chart
+from dpinsights.reporting.sentences import Sentences
 from dpinsights.reporting.words import Words
 
-_MOST_COLUMNS = 14
-_FEW_COLUMNS = 6
 _SHADES = 5
-_SHORT = 12
 
 # Flags said of single numbers; the others are said in the number's place or of the whole table.
-_MARKED = {Flag.MISSED_FORECAST: "†", Flag.CHANGED_BY_CONSISTENCY: "‡"}
+_MARKED = {Flag.MISSED_FORECAST: "†", Flag.CHANGED_BY_CONSISTENCY: "‡", Flag.SIGNIFICANT: "*"}
 
 
 def element_id(address: str) -> str:
@@ -35,14 +35,20 @@ def element_id(address: str) -> str:
 
 
 class ResultView:
-    """Turns one table of a release into what a template sees."""
+    """Turns one table of a release into what a template sees; `first` is the first table of the same query."""
 
-    def __init__(self, release: Release, table: ResultTable, words: Words) -> None:
+    def __init__(
+        self, release: Release, table: ResultTable, words: Words, first: ResultTable | None = None
+    ) -> None:
+        table = complete(table)
         self.release, self.table, self.words = release, table, words
+        self.first = table if first is None else first
         self.figures = Figures(table, words)
+        self.labels = Labels(release, table, words)
+        self.sentences = Sentences(release, table, self.first, words)
         self.title = words.name(table.title, table.name)
         self.confidence = per_cent(release.confidence, words)
-        self.labels = [[words.name(key.names, key.key) for key in axis.keys] for axis in table.axes]
+        self._top = Figures(table, words, replace(self.figures.kind, share=True))
         self._join = words.text("group_join")
         plain_values = [
             cell.estimate.value
@@ -51,96 +57,97 @@ class ResultView:
         ]
         self._largest = max(plain_values, default=Decimal(0))
 
+    @property
+    def subtitle(self) -> str:
+        """What tells the tables of one query apart."""
+        kind, words = self.figures.kind, self.words
+        if kind.comparison:
+            return words.text(f"part_{kind.comparison}")
+        known = f"part_{kind.base}"
+        return words.text(known) if words.has(known) else words.text("part_numbers")
+
+    def full_title(self, parts: int) -> str:
+        """The title, with what tells it apart where the query has several tables."""
+        if parts < 2:
+            return self.title
+        return self.words.text("part_title", title=self.title, part=self.subtitle)
+
+    def figures_of(self, cell: Cell) -> Figures:
+        """How a cell is printed: of a concentration, the Gini coefficient plain and the top's share in per cent."""
+        return (
+            self._top if self.table.estimates == "concentration" and cell.keys[-1] == "top" else self.figures
+        )
+
     def figure(self, cell: Cell) -> Figure:
         """A cell's number as printed."""
-        return self.figures.figure(cell.estimate)
+        return self.figures_of(cell).figure(cell.estimate)
 
-    def data(self, number: int) -> dict[str, Any]:
+    def data(self, number: int, parts: int = 1) -> dict[str, Any]:
         """The whole result."""
-        words = self.words
-        panels = panels_of(self.labels, self.table.cells, self._join)
+        words, table = self.words, self.table
+        title = self.full_title(parts)
+        drawn, note = self._chart(title)
         return {
-            "name": self.table.name,
-            "id": f"result-{self.table.name}",
+            "name": table.name,
+            "id": f"result-{table.name}",
             "number": number,
-            "title": self.title,
-            "note": words.name(self.table.note) if self.table.note else "",
-            "sentences": self.sentences(),
-            "unit": words.say("unit", unit=self.figures.unit),
-            "chart": chart(self.title, panels, self.figures, words) if panels else None,
+            "title": title,
+            "subtitle": self.subtitle if parts > 1 else "",
+            "note": words.name(table.note) if table.note else "",
+            "sentences": self.sentences.all(),
+            "unit": self.unit(),
+            "chart": drawn,
             "chart_describes": words.say("chart_describes", confidence=self.confidence),
-            "chart_note": self._chart_note(panels),
-            "table": self.table_data(),
-            "notes": list(self.notes()),
+            "chart_note": note,
+            "alarm": words.say("alarm") if table.alarm else "",
+            "table": self.table_data(title),
+            "notes": list(self.sentences.notes()),
             "marks": self.marks(),
         }
 
-    def _chart_note(self, panels: Sequence[Any]) -> str:
+    def unit(self) -> str:
+        """The unit, and the bounds that values were clipped to: beside the numbers that they may bias."""
+        words, bounds = self.words, self.sentences.bounds()
+        unit = words.text("unit", unit=self.figures.unit)
+        if not bounds or self.table.measure in ("ratio", "corr", "regression"):
+            clipped = words.text("clipped_somewhere") if bounds else ""
+        else:
+            clipped = words.text("clipped", low=bounds[0], high=bounds[1])
+        return words.text("unit_clipped", unit=unit, clipped=clipped) if clipped else unit
+
+    def _chart(self, title: str) -> tuple[dict[str, Any] | None, str]:
+        """A chart, if one helps, and the line under it."""
+        words, table = self.words, self.table
+        if not table.axes or table.estimates in ("coefficient", "concentration"):
+            return None, ""
+        if table.measure == "top":
+            panels = listed(self.labels, table.cells, self._join)
+            return (
+                (chart(title, panels, self.figures, words), self._chart_note(panels))
+                if panels
+                else (None, "")
+            )
+        if not is_grid(table):
+            return None, words.text("chart_shading")
+        drawn = Drawn(table, self.labels, self.figures, words)
+        if table.estimates == "lorenz":
+            return lorenz_chart(drawn, title), words.text("chart_lorenz", confidence=self.confidence)
+        if is_running(table) and len(table.axes[-1].keys) > 2:
+            return running_chart(drawn, title), words.text("chart_line", confidence=self.confidence)
+        panels = panels_of([list(labels.values()) for labels in self.labels.keys], table.cells, self._join)
         if not panels:
-            return self.words.text("chart_none") if self.labels else ""
+            return None, words.text("chart_none")
+        return chart(title, panels, self.figures, words), self._chart_note(panels)
+
+    def _chart_note(self, panels: Sequence[Panel]) -> str:
         shown = sum(len(panel.bars) for panel in panels)
         if shown < len(self.table.cells):
             return self.words.text("chart_first", n=shown)
+        kind = self.figures.kind
+        if kind.dotted:
+            key = "chart_key_base" if kind.null else "chart_key_dots"
+            return self.words.text(key, confidence=self.confidence, null=kind.null or 0)
         return self.words.text("chart_key", confidence=self.confidence)
-
-    # What it estimates
-
-    def people(self) -> Markup:
-        """Which customers the numbers are about."""
-        words, parties = self.words, self.release.parties
-        first, second = [words.name(names, party) for party, names in parties.items()][:2]
-        if self.table.population in parties:
-            return words.say(
-                "people_party", party=words.name(parties[self.table.population], self.table.population)
-            )
-        return words.say(f"people_{self.table.population}", first=first, second=second)
-
-    def of(self) -> str:
-        """What is summed, averaged or counted, as readers may call it."""
-        names, of = self.release.names, self.table.of
-        table, _, column = of.rpartition(".")
-        if column and table in names and of in names:
-            named = (self.words.name(names[of], column), self.words.name(names[table], table))
-            return self.words.text("column_of", column=named[0], table=named[1])
-        return self.words.name(names.get(of), of)
-
-    def sentences(self) -> list[Markup]:
-        """What a number estimates, then the filters."""
-        table, words = self.table, self.words
-        rows = table.of.rpartition(".")[0]
-        found = [
-            words.say(
-                f"est_{table.estimates}_{'grouped' if table.axes else 'all'}",
-                people=self.people(),
-                of=self.of(),
-                rows=words.name(self.release.names.get(rows), rows or table.of),
-            )
-        ]
-        for key, condition in (("where", table.where), ("rows_where", table.rows_where)):
-            if condition:
-                found.append(
-                    words.say(key, condition=condition_in_words(condition, self.release.names, words))
-                )
-        return found
-
-    def notes(self) -> Iterator[Markup]:
-        """Limits, bounds and wishes that hold for the whole table."""
-        table, words = self.table, self.words
-        flags = {flag for cell in table.cells for flag in cell.estimate.flags}
-        if table.k:
-            yield words.say("groups_limited", n=table.k)
-        if table.r:
-            yield words.say("rows_limited", n=table.r)
-        if table.k or table.r:
-            yield words.say("limit_bias")
-        if table.k and table.estimates == "customers":
-            yield words.say("overlap")
-        if Flag.BOUND_DECLARED in flags and table.low is not None and table.high is not None:
-            key = "bounds_row" if table.r else "bounds_customer" if table.measure == "sum" else "bounds_value"
-            yield words.say(key, low=self.exact(table.low), high=self.exact(table.high))
-            yield words.say("bounds_bias")
-        if table.margin_wanted is not None:
-            yield words.say("margin_wanted", wanted=self.exact(table.margin_wanted))
 
     def marks(self) -> list[dict[str, Any]]:
         """The flags of single numbers that occur here, with what they mean."""
@@ -151,123 +158,64 @@ class ResultView:
             if flag in flags
         ]
 
-    def exact(self, amount: Decimal) -> str:
-        """An amount that a definition states, with its unit."""
-        if self.figures.share:
-            return per_cent(amount, self.words, min(int((amount * 100).normalize().as_tuple().exponent), 0))
-        return self.with_unit(self.words.number(amount))
-
-    def with_unit(self, number: str) -> str:
-        """A number's text with the table's unit, if it has one."""
-        unit = unit_name(self.table.unit, self.words)
-        return self.words.text("with_unit", number=number, unit=unit) if unit else number
-
     # The table
 
     def cell_data(self, cell: Cell) -> dict[str, Any]:
-        """One number."""
-        figure, estimate = self.figure(cell), cell.estimate
-        place = self.figures.place(estimate)
-        _, high = self.figures.shown_ends(estimate)
+        """One number; an end without limit has no exact value."""
+        figures, estimate = self.figures_of(cell), cell.estimate
+        figure = figures.figure(estimate)
         near = figure.state is State.NEAR_ZERO
-        most = self.figures.amount(high, place, ROUND_CEILING)
+        null = figures.kind.null or Decimal(0)
         return {
             "address": cell.address,
             "id": element_id(cell.address),
             "exact": "" if estimate.value is None else plain(estimate.value),
-            "low": plain(estimate.low),
-            "high": plain(estimate.high),
+            "low": plain(estimate.low) if estimate.low.is_finite() else "",
+            "high": plain(estimate.high) if estimate.high.is_finite() else "",
             "text": figure.text,
             "margin": figure.margin,
             "interval": figure.interval,
             "state": figure.state.value,
-            "brief": self.words.text("near_zero_mark") if near else figure.text,
-            "below": self._below(figure, high, most, near),
+            "brief": self.words.text("near_zero_mark", null=null) if near else figure.text,
+            "below": self._below(cell, figure, figures),
             "shade": self._shade(estimate.value) if figure.state is State.PLAIN else 0,
             "marks": "".join(mark for flag, mark in _MARKED.items() if flag in estimate.flags),
         }
 
-    def _below(self, figure: Figure, high: Decimal, most: str, near: bool) -> str:
-        if figure.state is State.TOO_WIDE or (near and not self.figures.never_negative):
+    def _below(self, cell: Cell, figure: Figure, figures: Figures) -> str:
+        near = figure.state is State.NEAR_ZERO
+        if figure.state is State.TOO_WIDE or figures.cuts or (near and not figures.never_negative):
             return figure.interval
-        if near and high <= 0:
+        if not near:
+            return self.words.text("plus_minus", margin=figure.margin)
+        _, high = figures.shown_ends(cell.estimate)
+        if high <= 0:
             return self.words.text("near_zero_noise")
-        key, part = ("near_zero_most", {"high": most}) if near else ("plus_minus", {"margin": figure.margin})
-        return self.words.text(key, **part)
+        most = figures.amount(high, figures.place(cell.estimate), ROUND_CEILING)
+        return self.words.text("near_zero_most", high=most)
 
     def _shade(self, value: Decimal | None) -> int:
-        if not value or value <= 0 or self._largest <= 0:
+        if not value or value <= 0 or self._largest <= 0 or not self._shaded:
             return 0
         return min(int(value * _SHADES / self._largest) + 1, _SHADES)
 
-    def table_data(self) -> dict[str, Any]:
+    @property
+    def _shaded(self) -> bool:
+        """Whether a larger number is more of something."""
+        kind = self.figures.kind
+        return not kind.dotted and kind.base not in ("concentration", "lorenz")
+
+    def table_data(self, title: str) -> dict[str, Any]:
         """The table: a list of groups, or a matrix of the last two axes, in parts by the others."""
-        words, axes = self.words, self.table.axes
-        base = {
-            "caption": words.say(
-                "table_caption",
-                title=self.title,
-                confidence=self.confidence,
-                unit=words.say("unit", unit=self.figures.unit),
-            ),
-            "axes": [words.name(axis.names, axis.source) for axis in axes] or [words.text("group")],
-            "interval": words.say("interval", confidence=self.confidence),
-            "margin_unit": words.text("points") if self.figures.share else "",
-            "near_zero": any(self.figure(cell).state is State.NEAR_ZERO for cell in self.table.cells),
-        }
-        if len(axes) >= 2 and min(len(self.labels[-1]), len(self.labels[-2])) <= _MOST_COLUMNS:
-            return {**base, "kind": "matrix", **self._matrix()}
-        everyone = [[words.text("headline_all")]] if not axes else None
-        labels = everyone or [
-            [labels[at] for labels, at in zip(self.labels, place, strict=True)] for place in self._places()
-        ]
-        rows = [
-            {"labels": names, "cell": self.cell_data(cell)}
-            for names, cell in zip(labels, self.table.cells, strict=True)
-        ]
-        return {**base, "kind": "list", "rows": rows, "size": "short" if len(rows) <= _SHORT else ""}
-
-    def _places(self) -> Iterator[tuple[int, ...]]:
-        """The indices of each cell's keys, in the cells' order: last axis fastest."""
-        sizes = [len(labels) for labels in self.labels]
-        for number in range(len(self.table.cells)):
-            place, rest = [], number
-            for size in reversed(sizes):
-                rest, at = divmod(rest, size)
-                place.append(at)
-            yield tuple(reversed(place))
-
-    def _matrix(self) -> dict[str, Any]:
-        """Rows and columns of the last two axes, the longer one downwards where it can't stand across."""
-        tall, wide = len(self.labels[-2]), len(self.labels[-1])
-        turned = wide > _FEW_COLUMNS and wide > tall
-        down, across = (-1, -2) if turned else (-2, -1)
-        names = [self.words.name(axis.names, axis.source) for axis in self.table.axes]
-        headings = [""]
-        for axis in self.labels[:-2]:
-            headings = [f"{head}{self._join if head else ''}{label}" for head in headings for label in axis]
-        groups = []
-        for part, heading in enumerate(headings):
-            cells = self.table.cells[part * tall * wide : (part + 1) * tall * wide]
-            lines = [cells[at * wide : (at + 1) * wide] for at in range(tall)]
-            if turned:
-                lines = list(zip(*lines, strict=True))
-            rows = [
-                {"label": label, "cells": [self.cell_data(cell) for cell in line]}
-                for label, line in zip(self.labels[down], lines, strict=True)
-            ]
-            groups.append({"heading": heading, "rows": rows})
+        words = self.words
+        layout = Layout(self.table, self.labels, self._join, words.text("headline_all"))
         return {
-            "row_axis": names[down],
-            "column_axis": names[across],
-            "columns": self.labels[across],
-            "groups": groups,
-            "shading": self.words.text("shading"),
-            "size": _size(len(self.labels[across]), len(self.table.cells) // len(self.labels[across])),
+            "caption": words.say("table_caption", title=title, confidence=self.confidence, unit=self.unit()),
+            "axes": self.labels.axes or [words.text("group")],
+            "interval": words.say("interval", confidence=self.confidence),
+            "margin_unit": self.figures.margin_unit,
+            "margins": not self.figures.cuts,
+            "near_zero": any(self.figure(cell).state is State.NEAR_ZERO for cell in self.table.cells),
+            "shading": words.text("shading") if self._shaded else "",
+            **layout.data(self.cell_data),
         }
-
-
-def _size(columns: int, rows: int) -> str:
-    """The classes that make a matrix narrower or denser, and keep a short one on one sheet of paper."""
-    width = "wide" if columns > 8 else "narrow" if columns < 4 else ""
-    return f"{width} {'short' if rows <= _SHORT else ''}".strip()

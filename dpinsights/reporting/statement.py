@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import ROUND_CEILING, Decimal
@@ -11,7 +12,7 @@ from typing import Any
 from markupsafe import Markup
 
 from dpinsights.model.numbers import RHO_UNITS, plain
-from dpinsights.model.release import NoiseFact, Release, Spending
+from dpinsights.model.release import Flag, NoiseFact, Release, ResultTable, Spending
 from dpinsights.reporting.figures import State, power_text, significant
 from dpinsights.reporting.results import ResultView
 from dpinsights.reporting.words import Words
@@ -78,14 +79,21 @@ def statement_data(release: Release, views: Sequence[ResultView], words: Words) 
         "spending_caption": words.say("spending_caption", delta=delta),
         "spending_epsilon": words.say("spending_epsilon", delta=delta),
         "spending": _spending(release, audience, words),
-        "noise": [_noise_row(view, fact, words) for view in views for fact in view.table.noise],
+        "noise": [
+            noise_row(view, fact, at == 0, words)
+            for view in views
+            if view.first is view.table
+            for at, fact in enumerate(view.table.noise)
+        ],
         "methods": _methods(views, words),
         "reading": [
             words.say("reading_1", confidence=views[0].confidence if views else ""),
             words.say("reading_2"),
-            words.say("reading_3", near_zero=words.text("near_zero_mark"), too_wide=words.text("too_wide")),
+            words.say(
+                "reading_3", near_zero=words.text("near_zero_mark", null=0), too_wide=words.text("too_wide")
+            ),
         ],
-        "processing": [words.say(f"processing_{number}") for number in range(1, 4)],
+        "processing": _processing(release, words),
         "unprotected": [words.say(f"unprotected_{number}") for number in range(1, 8)],
         "amendments": list(said.amendments),
     }
@@ -141,9 +149,20 @@ def bar_share(units: int, cap: int) -> str:
     return f"{min(units * 1000 // cap, 1000) / 10:.1f}%" if cap else "0.0%"
 
 
-def _noise_row(view: ResultView, fact: NoiseFact, words: Words) -> dict[str, Any]:
-    """The noise under one table: scale and sensitivity in the table's unit."""
-    counts = fact.role == "denominator" or view.table.measure == "count"
+def _processing(release: Release, words: Words) -> list[Markup]:
+    """What was done with the noisy numbers, and with these in particular."""
+    flags = {flag for table in release.tables for cell in table.cells for flag in cell.estimate.flags}
+    keys = ["processing_1", "processing_2", "processing_3"]
+    if Flag.DISCOVERED in flags:
+        keys.append("processing_discovered")
+    if Flag.CONSISTENT in flags or any(table.alarm for table in release.tables):
+        keys.append("processing_consistent")
+    return [words.say(key) for key in keys]
+
+
+def noise_row(view: ResultView, fact: NoiseFact, first: bool, words: Words) -> dict[str, Any]:
+    """The noise under one table: scale and sensitivity in the unit of what was summed; the margin stands once."""
+    unit = _unit_of_role(view.table, fact.role)
     mechanism = words.either(f"mechanism_{fact.mechanism.lower().replace(' ', '-')}", fact.mechanism)
     if fact.draws > 1:
         mechanism = words.say("noise_draws", mechanism=mechanism, n=fact.draws)
@@ -152,12 +171,12 @@ def _noise_row(view: ResultView, fact: NoiseFact, words: Words) -> dict[str, Any
         number = significant(steps * fact.step, 4, words, ROUND_CEILING)
         whole = steps * fact.step == (steps * fact.step).to_integral_value()
         text = words.number(steps * fact.step) if whole else number
-        return text if counts or not view.table.unit else view.with_unit(text)
+        return view.sentences.with_unit(text, unit)
 
     # Rows that are kept are shared out among the cells: together they add the most that one cell can hold.
     in_all = fact.l0 > 1 and fact.l2_squared == fact.linf**2
     return {
-        "what": words.say("noise_of", title=view.title, role=words.either(f"role_{fact.role}", fact.role)),
+        "what": words.say("noise_of", title=view.title, role=_role(view, fact.role, words)),
         "mechanism": mechanism,
         "scale": amount(Decimal(repr(fact.scale))),
         "sensitivity": words.say(
@@ -168,8 +187,35 @@ def _noise_row(view: ResultView, fact: NoiseFact, words: Words) -> dict[str, Any
         ),
         "rho": significant(Decimal(repr(fact.rho)), 3, words, ROUND_CEILING),
         "rho_two": significant(Decimal(repr(fact.rho_two)), 3, words, ROUND_CEILING),
-        "margin": "" if counts and view.table.measure != "count" else _margins(view, words),
+        "margin": _margins(view, words) if first else "",
     }
+
+
+def _unit_of_role(table: ResultTable, role: str) -> str:
+    """The unit of a measurement's sums, where the release says it; counts have none."""
+    unit = (table.unit or "").removesuffix("²")
+    own = {"sum": ("value",), "mean": ("numerator",), "var": ("first",), "std": ("first",)}
+    if not unit or (role != "second" and role not in own.get(table.measure, ())):
+        return ""
+    return f"{unit}²" if role == "second" else unit
+
+
+def _role(view: ResultView, role: str, words: Words) -> Markup:
+    """A measurement's part in a statistic: `2*2` is the sum of squares of the second number that it is about."""
+    if "*" not in role:
+        return words.either(f"role_{role}", role)
+    table, (low, high) = view.table, (int(part) for part in role.split("*"))
+    terms = [key.key for key in view.table.axes[-1].keys[1:]] if table.measure == "regression" else []
+    about = [view.sentences.named(name) for name in (*table.of.split(", "), *terms)]
+    if high > len(about):
+        return words.either(f"role_{role}", role)
+    if high == 0:
+        return words.say("role_count")
+    if low == 0:
+        return words.say("role_sum_of", one=about[high - 1])
+    if low == high:
+        return words.say("role_square_of", one=about[high - 1])
+    return words.say("role_product_of", one=about[low - 1], other=about[high - 1])
 
 
 def _root(square: int) -> Decimal:
@@ -185,19 +231,20 @@ def _margins(view: ResultView, words: Words) -> str:
     ]
     if not usable:
         return words.text("too_wide")
-    factor = 100 if view.figures.share else 1
+    if view.figures.kind.base == "coefficient":
+        return ""  # each term has a unit of its own
+    factor = 100 if view.figures.margin_unit else 1
     texts = [significant(margin * factor, 2, words, ROUND_CEILING) for margin in (min(usable), max(usable))]
     span = texts[0] if texts[0] == texts[1] else words.text("range", low=texts[0], high=texts[1])
-    if view.figures.share:
-        return words.text("with_unit", number=span, unit=words.text("points"))
-    return view.with_unit(span)
+    return view.sentences.with_unit(span, view.figures.margin_unit or view.table.unit)
 
 
 def _methods(views: Sequence[ResultView], words: Words) -> list[Markup]:
     """Which tables' intervals are made how."""
     found: dict[str, list[str]] = {}
+    parts = Counter(view.first.name for view in views)
     for view in views:
-        found.setdefault(view.table.interval, []).append(view.title)
+        found.setdefault(view.table.interval, []).append(view.full_title(parts[view.first.name]))
     return [
         words.say(
             "method_line",

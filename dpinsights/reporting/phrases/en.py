@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dpinsights.reporting.phrases.en_estimates import ESTIMATES
+from dpinsights.reporting.phrases.en_statement import STATEMENT
+
 ENGLISH: Mapping[str, str | Mapping[str, str]] = {
     # Marks
     "mark_synthetic": "Made-up population",
@@ -36,41 +39,7 @@ ENGLISH: Mapping[str, str | Mapping[str, str]] = {
     "headline_largest": "{group}: largest estimate of {n}",
     "headline_note": "The largest of several noisy estimates tends to be a little too high.",
     "results": "Results",
-    # What a number estimates
-    "est_customers_grouped": "Each number estimates how many {people} are in the group.",
-    "est_customers_all": "The number estimates how many {people} there are.",
-    "est_rows_grouped": "Each number estimates how many rows of “{of}” the {people} have in the group.",
-    "est_rows_all": "The number estimates how many rows of “{of}” the {people} have.",
-    "est_total_grouped": "Each number estimates the total of “{of}” of the {people} in the group.",
-    "est_total_all": "The number estimates the total of “{of}” of the {people}.",
-    "est_mean-per-customer_grouped": (
-        "Each number estimates the mean of “{of}” per customer, over the {people} in the group."
-    ),
-    "est_mean-per-customer_all": "The number estimates the mean of “{of}” per customer, over the {people}.",
-    "est_mean-per-row_grouped": (
-        "Each number estimates the mean of “{of}” per row of “{rows}”, over the rows of the {people} in the "
-        "group."
-    ),
-    "est_mean-per-row_all": (
-        "The number estimates the mean of “{of}” per row of “{rows}”, over the rows of the {people}."
-    ),
-    "est_share-of-customers_grouped": (
-        "Each number estimates the share of the {people} in the group for whom “{of}” is true."
-    ),
-    "est_share-of-customers_all": "The number estimates the share of the {people} for whom “{of}” is true.",
-    "est_share-of-rows_grouped": (
-        "Each number estimates the share of the rows of “{rows}” of the {people} in the group for which "
-        "“{of}” is true."
-    ),
-    "est_share-of-rows_all": (
-        "The number estimates the share of the rows of “{rows}” of the {people} for which “{of}” is true."
-    ),
-    "people_party": "customers of {party}",
-    "people_shared": "customers shared by {first} and {second}",
-    "people_any": "customers of {first} or {second}",
-    "column_of": "{column} ({table})",
-    "where": "Only customers of whom this is true are included: {condition}.",
-    "rows_where": "Only rows of which this is true are included: {condition}.",
+    **ESTIMATES,
     # Conditions
     "c_and": "{left} and {right}",
     "c_or": "{left} or {right}",
@@ -113,10 +82,69 @@ ENGLISH: Mapping[str, str | Mapping[str, str]] = {
     "bounds_bias": "Values outside were moved to the nearer bound, which can bias a number towards the "
     "bounds; "
     "the interval does not cover that.",
+    "bounds_first": (
+        "“{of}” counts as at least {low} and at most {high}; what it is set against has bounds of its own."
+    ),
+    "bounds_variables": "The variables count within declared bounds of their own.",
+    "clipped": "values clipped to {low} to {high}, which can bias the numbers",
+    "clipped_somewhere": "values clipped to declared bounds, which can bias the numbers",
+    "unit_clipped": "{unit} · {clipped}",
+    "values_limited": {
+        "one": "At most {n} key of a customer counts; further keys of that customer are left out.",
+        "other": "At most {n} keys of a customer count; further keys of that customer are left out.",
+    },
+    "note_between-cuts": (
+        "Read off between public cuts: a number is as fine as those, and within two of them it is interpolated."
+    ),
+    "note_discovered": (
+        "The keys were not known beforehand. They were found under differential privacy: rare keys are left "
+        "out, and a key that is missing here may still occur."
+    ),
+    "note_concentration": (
+        "How a total is spread within a bin is not known: the intervals hold every way in which it may be."
+    ),
+    "note_pairs": "Pairs have no order, so each stands once.",
+    "cut_at_zero": "No number can be negative here; intervals are cut off at 0.",
     "margin_wanted": "The margin asked for was ± {wanted}.",
     "overlap": "A customer can be in several groups, so the groups do not add up to a number of customers.",
     "flag_missed-forecast": "The margin is wider than was planned.",
-    "flag_changed-by-consistency": "Adjusted so that the numbers of the report agree with one another.",
+    "flag_changed-by-consistency": (
+        "Moved so that the numbers agree: none is negative, and none rises from a step or period to the next "
+        "where it can only fall."
+    ),
+    "flag_consistent": (
+        "Made to add up with other tables of this report that count the same customers; that also narrowed "
+        "the intervals."
+    ),
+    "flag_significant": "Significant among all tests of this report.",
+    "alarm": (
+        "Tables that should add up differ by more than their noise explains. They are shown as drawn; ask for "
+        "the cause before you rely on them."
+    ),
+    # Tests
+    "test_difference": "Test of the differences",
+    "test_trend": "Test for a trend over “{last}”",
+    "test_independence": "Test whether “{first}” and “{last}” are independent",
+    "tests_caption": "{title}: tests, with the variance of noise and of sampling.",
+    "tests_note": {
+        "one": (
+            "{n} test in this report; significant means found by Benjamini-Hochberg at {level}. A test asks "
+            "whether other customers drawn from the same population would show the same."
+        ),
+        "other": (
+            "{n} tests in this report; significant means found among all of them by Benjamini-Hochberg at "
+            "{level}. A test asks whether other customers drawn from the same population would show the same."
+        ),
+    },
+    "statistic": "Statistic",
+    "statistic_z": "z = {number}",
+    "statistic_chi_square": "χ²({degrees}) = {number}",
+    "p_value": "p-value",
+    "less_than": "< {number}",
+    "verdict": "Verdict",
+    "verdict_found": "found: significant",
+    "verdict_not_found": "not found",
+    "verdict_none": "the noise is too large to test",
     "flags": "Marks",
     # Numbers
     "range": "{low} to {high}",
@@ -125,10 +153,14 @@ ENGLISH: Mapping[str, str | Mapping[str, str]] = {
     "near_zero": "not distinguishable from 0 (at most {high})",
     "near_zero_below": "not distinguishable from 0 (the noise took it below 0)",
     "near_zero_noise": "noise below 0",
-    "near_zero_range": "not distinguishable from 0 ({low} to {high})",
-    "near_zero_mark": "≈ 0",
+    "near_zero_range": "not distinguishable from {null} ({interval})",
+    "near_zero_mark": "≈ {null}",
     "near_zero_most": "≤ {high}",
-    "near_zero_legend": "“≈ 0” stands for “not distinguishable from 0”; below it, the most that it can be.",
+    "near_zero_legend": "“≈” stands for “not distinguishable from”; below it, the interval or its upper end.",
+    "no_limit": "no limit",
+    "no_lower_limit": "at most {high}, no lower limit",
+    "no_upper_limit": "at least {low}, no upper limit",
+    "value_and_interval": "{value} ({interval})",
     "too_wide": "too wide to say",
     "estimate": "Estimate",
     "margin": "Margin",
@@ -144,6 +176,14 @@ ENGLISH: Mapping[str, str | Mapping[str, str]] = {
     "unit_share": "per cent; margins in percentage points",
     "unit_number": "number",
     "unit_scaled": "{scale} {unit}",
+    "unit_ratio": "ratio, where 1 is equal",
+    "unit_index": "index, where 100 is equal",
+    "unit_coefficient": "{unit} per unit of the variable; the intercept in {unit}",
+    "unit_ratio-of-sums": "ratio",
+    "unit_coefficient_plain": "change for one unit more of the variable",
+    "unit_correlation": "correlation from -1 to 1",
+    "unit_r-squared": "R squared from 0 to 1",
+    "unit_concentration": "Gini coefficient from 0 to 1; top share in per cent",
     "unit_CNY": "CNY",
     "scale_3": "thousand",
     "scale_4": "ten thousand",
@@ -155,6 +195,14 @@ ENGLISH: Mapping[str, str | Mapping[str, str]] = {
     "chart_describes": "Bars show the estimates and the lines across them the {confidence} intervals. "
     "The table that follows holds the same numbers.",
     "chart_key": "Bar: estimate. Line: {confidence} interval of the noise.",
+    "chart_key_dots": "Dot: estimate. Line: {confidence} interval of the noise.",
+    "chart_key_base": "Dot: estimate. Line: {confidence} interval of the noise. Upright line: {null}, no difference.",
+    "chart_line": "Line: running total. Band: {confidence} intervals of the noise.",
+    "chart_lorenz": (
+        "Across: share of customers, the smallest values first. Upwards: share of the total. Boxes: {confidence} "
+        "intervals. Dashed: all equal."
+    ),
+    "chart_shading": "The shading of the table shows the size of the estimates.",
     "chart_none": (
         "There are too many groups for a chart; the shading of the table shows the size of the estimates."
     ),
@@ -164,183 +212,5 @@ ENGLISH: Mapping[str, str | Mapping[str, str]] = {
     "table_caption": "{title}, estimates and {confidence} intervals. {unit}.",
     "shading": "Darker shading means a larger estimate.",
     "group_join": " · ",
-    # Privacy statement
-    "privacy": "Privacy statement",
-    "one_line": (
-        "One customer with all rows at {first} and {second}, added or removed · data from {start} to {end} · "
-        "this report: "
-        "ε = {report} at δ = {delta} (ρ = {rho}) · {audience} so far: ε = {account} of {account_cap} · "
-        "all recipients so far: ε = {lifetime} of {lifetime_cap}"
-    ),
-    "unit_of_privacy": "Protected unit",
-    "unit_customer": (
-        "One customer: one linked person, with all rows in every table of {first} and of {second}, at "
-        "any time."
-    ),
-    "adjacency": "Adjacency",
-    "adjacency_add_remove": (
-        "Two data sets are neighbours if one customer, with all rows at both parties, is added or removed. "
-        "The account map, "
-        "which says what accounts belong to one person, is held fixed; people joined by a shared identifier "
-        "count as one."
-    ),
-    "account_map": "Account map",
-    "account_map_none": "None: both parties use the same customer ids, and one id is one customer.",
-    "measure": "Guarantee",
-    "measure_zcdp": (
-        "Zero-concentrated differential privacy (ρ), which adds up over reports. ε is the same loss restated "
-        "at δ = {delta}; "
-        "δ bounds how often the bound given by ε may fail. With the delta reserved for key discovery, "
-        "{discovery}, the "
-        "same ε holds at δ = {total}."
-    ),
-    "spending": "Privacy loss",
-    "spending_caption": "Privacy loss: ε at δ = {delta}, and ρ. Shares of a cap are of ρ, which adds up; ε does not.",
-    "spending_what": "What",
-    "spending_epsilon": "ε at δ = {delta}",
-    "spending_rho": "ρ",
-    "spending_cap": "Cap (ε)",
-    "spending_used": "Used (ρ)",
-    "spending_report": "This report, a whole customer changed: map(1)",
-    "spending_report_two": "This report, one party's rows of a customer changed, the other's known: map(2)",
-    "spending_fresh": "Of it newly drawn for this report",
-    "spending_account": "Shown to {audience} so far, account “{account}”",
-    "spending_lifetime": "All recipients of this partnership so far",
-    "map_note": (
-        "map(1) is the loss when one customer is added or removed. map(2) is the loss when all rows of a "
-        "customer at one party "
-        "change while the rows at the other party are known: two steps of the adjacency, up to four times "
-        "the ρ."
-    ),
-    "cap_note": (
-        "What is promised is the cap; the figures “so far” are a running total. Recipients are assumed to "
-        "put together "
-        "what they know. A customer who belongs to two partnerships is covered by the caps of both, and the "
-        "losses add up."
-    ),
-    "amendments": "Changes of the caps",
-    "noise": "Noise of each table",
-    "noise_caption": "Mechanism, scale, sensitivity, cost and margin for each table.",
-    "noise_table": "Result",
-    "noise_mechanism": "Mechanism",
-    "noise_scale": "Scale σ",
-    "noise_sensitivity": "Most one customer changes",
-    "noise_cost": "ρ: map(1)",
-    "noise_cost_two": "ρ: map(2)",
-    "noise_margin": "Margin",
-    "role_value": "numbers",
-    "role_numerator": "numerator",
-    "role_denominator": "denominator (a count)",
-    "noise_of": "{title}: {role}",
-    "mechanism_discrete-gaussian": "discrete Gaussian",
-    "noise_draws": "{mechanism}, {n} draws combined",
-    "sensitivity": {
-        "one": "{n} cell, by at most {linf}; L2\u00a0{l2}",
-        "other": "{n} cells, each by at most {linf}; L2\u00a0{l2}",
-    },
-    "sensitivity_in_all": "{n} cells, by at most {linf} in all; L2\u00a0{l2}",
-    "noise_note": (
-        "Tables that share a measurement share its draw, which is paid for once; so the costs in this list "
-        "can add up to "
-        "more than the cost of the report. The scale is in the unit of the table."
-    ),
-    "methods": "How the intervals are made",
-    "method_discrete-gaussian": "Exact tails of the discrete Gaussian noise",
-    "method_combined-gaussian": "Normal approximation for several draws combined by inverse variance",
-    "method_fieller": "Fieller's set for a ratio of two noisy sums, within the declared bounds",
-    "method_box": (
-        "All ratios of a numerator and a denominator within their own intervals (covers more than stated)"
-    ),
-    "method_line": "{method}: {tables}.",
-    "reading": "How to read an interval",
-    "reading_1": (
-        "An interval is about noise only: for {confidence} of the numbers printed this way it holds the "
-        "figure that the same "
-        "computation, with the same bounds and limits, gives without noise on this snapshot of the data."
-    ),
-    "reading_2": (
-        "Two numbers whose intervals overlap may be equal. An interval is not a test: it says nothing of how "
-        "the figures would "
-        "differ for other customers or in another period."
-    ),
-    "reading_3": (
-        "“{near_zero}” means that the interval holds zero. “{too_wide}” means that the noise is so large "
-        "beside the group that "
-        "the number carries no information."
-    ),
-    "processing": "Processing of the noisy numbers, and bias",
-    "processing_1": (
-        "Groups, bounds and limits were declared before any data was read. Every declared group has a "
-        "number, empty groups "
-        "too; no group was left out because of its size."
-    ),
-    "processing_2": (
-        "Bounds and limits on the contribution of a customer can bias a number. The intervals do not cover "
-        "this; it is said "
-        "under each result."
-    ),
-    "processing_3": (
-        "Numbers are printed with as many digits as their margin supports; the data files hold all digits. "
-        "Where a number "
-        "cannot be negative, its interval is cut off at zero. Ratios use a noisy numerator and a noisy "
-        "denominator."
-    ),
-    "unprotected": "What is not protected",
-    "unprotected_1": "When a report was made and how long the computation took.",
-    "unprotected_2": "Membership, if a party knows it: a party knows who its own customers are.",
-    "unprotected_3": (
-        "People whose accounts were linked wrongly: those whom the linking failed to join count as "
-        "several customers."
-    ),
-    "unprotected_4": "Raw data against an operator who abuses access to it.",
-    "unprotected_5": "Other publications from the same data without differential privacy.",
-    "unprotected_6": (
-        "Facts about groups as a whole: what is true of many customers can be learned, and applied to "
-        "anybody who resembles them."
-    ),
-    "unprotected_7": "This statement is no legal conclusion about anonymity.",
-    # Receipt
-    "receipt": "Receipt",
-    "receipt_release": "Release",
-    "receipt_report": "Report",
-    "receipt_contract": "Contract",
-    "receipt_partnership": "Partnership",
-    "receipt_contract_digest": "Contract digest",
-    "receipt_measurement_digest": "Measurement digest",
-    "receipt_reader_digest": "Reader digest",
-    "receipt_origin": "Origin of the data",
-    "receipt_approval": "Approval",
-    "receipt_versions": "Versions",
-    "receipt_cost": "Cost in ledger units of 1e-12 ρ",
-    "origin_synthetic": "made-up population",
-    "origin_real": "data of the parties",
-    "approved": "approved",
-    "not_approved": "NOT APPROVED",
-    # Notebook: plan and budget
-    "plan": "Plan of {report}",
-    "plan_reads_nothing": "Nothing was read and nothing spent.",
-    "plan_query": "Query",
-    "plan_cost": "Cost ε",
-    "plan_share": "Share of the budget",
-    "plan_scale": "Noise scale",
-    "plan_margin": "Expected margin",
-    "plan_any_size": "± {margin}",
-    "plan_for_size": "± {margin} at {customers} customers",
-    "plan_no_forecast": "depends on the size of the groups",
-    "plan_total": "All queries",
-    "plan_left": "Left of the report's budget",
-    "plan_budget": "Budget of the report",
-    "plan_shared": "shares a draw with {queries}, paid for once",
-    "plan_caption": "Cost and expected margin of each query; ε at δ = {delta}.",
-    "plan_additive": "ε does not add up; the shares are of ρ, which does.",
-    "budget": "Privacy budget",
-    "budget_spent": "Spent",
-    "budget_left": "Left",
-    "budget_cap": "Cap",
-    "budget_more": {"one": "about {n} more like the last", "other": "about {n} more like the last"},
-    "budget_none": "no room for another like the last",
-    "budget_line": "{account}: ε {spent} spent of {cap} ({used} of ρ)",
-    "budget_line_more": "{line}, {more}",
-    "budget_caption": "What each account has spent, in ε at one δ; the bar shows the share of ρ.",
-    "budget_lifetime": "lifetime, all recipients",
+    **STATEMENT,
 }
