@@ -89,11 +89,13 @@ def _cell(relation: Relation, codes: Sequence[Sql]) -> Sql:
 def clamped_value(measurement: Measurement, raw: Sql) -> Sql:
     """A contribution within the declared bounds; no value at all adds 0, never a bound."""
     low, high = (tree.cast(tree.text(str(bound)), "HUGEINT") for bound in (measurement.low, measurement.high))
-    kept = tree.cast(tree.clamped(raw, low, high), whole(measurement.low, measurement.high))
+    plain = measurement.coarse is None and measurement.power is None
+    # The narrowest type's least number has no absolute value, and squares need all 64 bits.
+    kind = whole(measurement.low, measurement.high) if plain else "BIGINT"
+    kept = tree.cast(tree.clamped(raw, low, high), kind)
     if measurement.coarse is not None:
-        kept = tree.half_even(kept, tree.number(measurement.coarse))
+        kept = tree.cast(tree.half_even(kept, tree.number(measurement.coarse)), "BIGINT")
     if measurement.power == 2:
-        kept = tree.cast(kept, "BIGINT")
         kept = tree.binary(exp.Mul, kept, kept)
     return tree.call("coalesce", kept, tree.number(0))
 
