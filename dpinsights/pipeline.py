@@ -16,14 +16,16 @@ from typing import Any
 from dpinsights.definitions.loading import load_checked, load_policy, load_report, load_sources
 from dpinsights.definitions.resolving import CheckedContract, check_report, report_digests
 from dpinsights.errors import LedgerError
-from dpinsights.estimation.estimates import tables
+from dpinsights.estimation.estimates import Loss, tables
 from dpinsights.governance.ledger.interface import Ledger, Run
 from dpinsights.measurement.aggregation import BoundsViolated, exact_vectors
 from dpinsights.measurement.customers import Reader
 from dpinsights.measurement.engines.duckdb import DuckDb
 from dpinsights.measurement.privatizing import privatize
 from dpinsights.mechanisms.loss import epsilon_of
-from dpinsights.mechanisms.noise import GaussianNoise, units_up
+from dpinsights.mechanisms.noise import units_up
+from dpinsights.mechanisms.stated import stated_loss
+from dpinsights.mechanisms.threshold import delta_units_up
 from dpinsights.model.canonical import digest
 from dpinsights.model.contract import Contract
 from dpinsights.model.labels import reader_names
@@ -200,32 +202,36 @@ def release_of(
     )
 
 
-def _loss(planned: Plan, key: str, drawn: tuple[NoisyVector, ...]) -> tuple[float, float]:
+def _loss(planned: Plan, key: str, drawn: tuple[NoisyVector, ...]) -> Loss:
     """OpenDP's map(1) and map(2), added over a measurement's draws."""
-    measurement = planned.draw(key).measurement
-    noises = [GaussianNoise.of(measurement, unit=planned.partnership, scale=vector.scale) for vector in drawn]
-    return sum(noise.rho(1) for noise in noises), sum(noise.rho(2) for noise in noises)
+    measurement, unit = planned.draw(key).measurement, planned.partnership
+    losses = [
+        stated_loss(measurement, unit=unit, scale=vector.scale, threshold=vector.threshold) for vector in drawn
+    ]
+    return Loss(*(sum(parts) for parts in zip(*losses, strict=True)))
 
 
-def _statement(
-    planned: Plan, run: Run, ledger: Ledger, losses: Mapping[str, tuple[float, float]]
-) -> Statement:
+def _statement(planned: Plan, run: Run, ledger: Ledger, losses: Mapping[str, Loss]) -> Statement:
     spent = ledger.spent_by(run)
 
-    def spending(units: int) -> Spending:
-        return Spending(units, epsilon_of(units, planned.conversion_delta))
+    def spending(rho: int, delta: int) -> Spending:
+        return Spending(rho, epsilon_of(rho, planned.conversion_delta), delta)
 
+    account, lifetime = spent.account, spent.lifetime
     return Statement(
         privacy_unit="customer",
         adjacency="add-or-remove-one-customer",
         measure="approximate zCDP",
-        report=spending(spent.seen_rho),
-        report_two=spending(sum(units_up(two) for _, two in losses.values())),
-        fresh=spending(spent.fresh_rho),
-        account=spending(spent.account.spent_rho),
-        account_cap=spending(spent.account.cap_rho),
-        lifetime=spending(spent.lifetime.spent_rho),
-        lifetime_cap=spending(spent.lifetime.cap_rho),
+        report=spending(spent.seen_rho, spent.seen_delta),
+        report_two=spending(
+            sum(units_up(loss.rho_two) for loss in losses.values()),
+            sum(delta_units_up(loss.delta_two) for loss in losses.values()),
+        ),
+        fresh=spending(spent.fresh_rho, spent.fresh_delta),
+        account=spending(account.spent_rho, account.spent_delta),
+        account_cap=spending(account.cap_rho, account.cap_delta),
+        lifetime=spending(lifetime.spent_rho, lifetime.spent_delta),
+        lifetime_cap=spending(lifetime.cap_rho, lifetime.cap_delta),
         conversion_delta=planned.conversion_delta,
         discovery_delta=planned.discovery_delta,
         snapshot_map=NO_ACCOUNT_MAP,

@@ -24,6 +24,7 @@ from dpinsights.model.contract import (
     Integer,
     KeySet,
     Table,
+    Text,
     Timestamp,
 )
 from dpinsights.model.policy import Policy
@@ -156,7 +157,7 @@ def _table(name: str, table: Table, contract: Contract, checks: _Checks) -> None
                 _number(here, kind, checks)
             case Timestamp():
                 _zone(here, kind, checks)
-            case Boolean() | Date():
+            case Boolean() | Date() | Text():
                 pass
 
 

@@ -10,20 +10,21 @@ from decimal import Decimal
 from dpinsights.definitions import building as build
 from dpinsights.definitions.expressions import parse
 from dpinsights.definitions.features import Features, many_rows, rows_table
+from dpinsights.definitions.naming import find_column
 from dpinsights.definitions.places import Fault, nearest, within
 from dpinsights.definitions.ranges import steps_of
 from dpinsights.definitions.typed import Typed, known, truth
-from dpinsights.model.contract import Contract
+from dpinsights.model.contract import Contract, Text
 from dpinsights.model.expressions import Cut, Node
 from dpinsights.model.names import FrozenMap
 from dpinsights.model.numbers import plain
-from dpinsights.model.plan import Axis, Group
+from dpinsights.model.plan import Axis, Group, TextColumn
 from dpinsights.model.report import Query
 from dpinsights.model.resolved import ResolvedValue
 from dpinsights.model.values import Key, ValueType
 
 ONE_CELL = frozenset(
-    {"quantile", "histogram", "concentration", "funnel", "retention", "pairs", "corr", "regression"}
+    {"quantile", "histogram", "concentration", "funnel", "retention", "pairs", "top", "corr", "regression"}
 )
 """Measures of customers, each of whom is in one group alone."""
 
@@ -55,6 +56,7 @@ class About:
     counted: str | None = None
     axes: tuple[Axis, ...] = ()
     groups: tuple[Group, ...] = ()
+    text: TextColumn | None = None
 
 
 def what_about(query: Query, features: Features) -> About:
@@ -83,7 +85,7 @@ def what_about(query: Query, features: Features) -> About:
             case "corr":
                 return _correlated(query, features)
             case "top":
-                raise Fault("not-a-text", f"{query.of} is no text column with keys unknown beforehand")
+                return _ranked(query, features)
     return About((_number(query, measure, features),))
 
 
@@ -212,6 +214,36 @@ def _pairs(query: Query, features: Features) -> About:
         with within("values_per_customer"):
             raise Fault("too-many-values", f"{query.of} has only {group.size} keys", f"{group.size}")
     return About(axes=(axis,), groups=(group,))
+
+
+def _ranked(query: Query, features: Features) -> About:
+    """The keys that most customers have: of a text column, whose keys are to be discovered, or of a category."""
+    parts = tuple(query.of.split("."))
+    if query.of not in features.contract.features and len(parts) == 3:
+        table_name, table, column_name, column = find_column(features.contract, parts)
+        if isinstance(column, Text):
+            _check_k(query, many=table.rows == "many")
+            text = TextColumn(table_name, column_name, column.max_length)
+            return About(axes=(Axis(query.of, column.name, ()),), text=text)
+    value = _value(query.of, features)
+    if known(value).kind != "category":
+        raise Fault(
+            "not-keys",
+            f"top takes a text column or a category, and this is {value.kind}",
+            "a cut feature over it",
+        )
+    axis, group = grouping(query.of, value, features.contract)
+    many = rows_table(value.node) is not None
+    _check_k(query, many=many, most=group.size)
+    return About(axes=(axis,), groups=(group,))
+
+
+def _check_k(query: Query, *, many: bool, most: int | None = None) -> None:
+    most = most if many else 1
+    if most is not None and (query.groups_per_customer or 1) > most:
+        raise Fault(
+            "too-many-groups", f"a customer has at most {most} of these keys", f"groups_per_customer: {most}"
+        )
 
 
 def _funnel(query: Query, features: Features) -> About:

@@ -18,6 +18,7 @@ from dpinsights.model.contract import (
     DecimalColumn,
     Integer,
     Table,
+    Text,
     Timestamp,
 )
 from dpinsights.model.expressions import Absent, Constant, CustomerColumn, Node, RowColumn
@@ -155,6 +156,12 @@ def column_type(column: Column, *, of_rows: bool) -> ValueType:
             return ValueType("date", FIRST_DAY, LAST_DAY, nullable=True)
         case Timestamp():
             return ValueType("timestamp", FIRST_SECOND, LAST_SECOND, nullable=True)
+        case Text():
+            raise Fault(
+                "text-column",
+                "a text column's keys are not known beforehand, so only `top` takes it",
+                "type: category, with its keys",
+            )
 
 
 def column_value(table_name: str, table: Table, column_name: str, column: Column) -> Typed:

@@ -92,6 +92,7 @@ class QueryResolver:
             figures,
             k,
             r,
+            about.text,
         )
 
     def _add(self, code: str, message: str, path: str, hint: str = "") -> None:
@@ -210,6 +211,8 @@ class QueryResolver:
         with self._collect():
             if about.counted is not None:
                 tables.setdefault(about.counted, ("count",))
+            if about.text is not None and self.features.contract.tables[about.text.table].rows == "many":
+                tables.setdefault(about.text.table, ("top",))
             for node in (*(value.typed.node for value in about.values), *(g.code for g in about.groups)):
                 with within(self.query.measure):
                     table = rows_table(node)
@@ -261,6 +264,10 @@ class QueryResolver:
                     "field-not-taken", "of pairs, values_per_customer is the bound", "groups_per_customer"
                 )
             return self.query.values_per_customer, None
+        if self.query.measure == "top":
+            if r is not None:
+                self._add("field-not-taken", "of top, groups_per_customer is the bound", "rows_per_customer")
+            return k, None
         tuples = math.prod(g.size for g, level in zip(groups, levels, strict=True) if level is not None)
         grouped = any(level is not None for level in levels)
         if per == "row":

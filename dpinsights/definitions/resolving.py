@@ -175,5 +175,6 @@ def _deciding(resolved: ResolvedQuery) -> dict[str, object]:
         "rows_per_customer": resolved.rows_per_customer,
         **({} if resolved.query.out_of is None else {"figures": resolved.figures}),
         **({} if resolved.query.compare is None else {"keys": tuple(_keys(axis) for axis in resolved.axes)}),
+        **({} if resolved.text is None else {"text": resolved.text}),
         **{name: getattr(resolved.query, name) for name in DECIDING},
     }

@@ -11,8 +11,9 @@ import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
+from typing import NamedTuple
 
-from dpinsights.estimation import comparing, linear, moments, rates, testing
+from dpinsights.estimation import comparing, linear, moments, ranking, rates, testing
 from dpinsights.estimation.agreement import Agreed, agree, coarser, rolled_up
 from dpinsights.estimation.answers import Answer, Sums
 from dpinsights.estimation.intervals import Noisy, combine
@@ -22,12 +23,23 @@ from dpinsights.model.plan import Draw, Plan, PlannedQuery
 from dpinsights.model.release import NoiseFact, ResultTable
 
 MECHANISM = "discrete Gaussian"
+THRESHOLDED = "discrete Gaussian with a threshold"
 
 Vectors = Mapping[str, tuple[NoisyVector, ...]]
 """For each measurement's key, the independent draws to combine."""
 
-Losses = Mapping[str, tuple[float, float]]
-"""For each measurement's key, the sums of OpenDP's map(1) and map(2) over those draws."""
+
+class Loss(NamedTuple):
+    """OpenDP's map(1) and map(2), in rho and in delta, each added over the draws of a measurement."""
+
+    rho: float
+    rho_two: float
+    delta: float = 0.0
+    delta_two: float = 0.0
+
+
+Losses = Mapping[str, Loss]
+"""For each measurement's key."""
 
 Estimator = Callable[[PlannedQuery, Sums, float], tuple[Answer, ...]]
 
@@ -36,6 +48,7 @@ ESTIMATORS: dict[str, Estimator] = {
     "sum": linear.totals,
     "histogram": linear.totals,
     "pairs": linear.totals,
+    "top": ranking.listed,
     "mean": rates.rates,
     "share": rates.rates,
     "ratio": rates.rates,
@@ -71,11 +84,18 @@ def answers(
 
 
 def tables(plan: Plan, vectors: Vectors, losses: Losses) -> tuple[ResultTable, ...]:
-    """The tables of each query of the plan, in its order; each declared cell has a number."""
-    noisy = {key: tuple(combined(drawn)) for key, drawn in vectors.items()}
+    """The tables of each query of the plan, in its order; each declared cell, or shown key, has a number."""
+    noisy = {key: tuple(combined(drawn)) for key, drawn in vectors.items() if not _has_keys(drawn)}
     agreement = agree(plan.families, noisy)
     made: list[ResultTable] = []
     for query in plan.queries:
+        (first, *_) = query.parts
+        if query.threshold is not None:
+            (released,) = vectors[first.key]
+            answer = ranking.discovered(query, released, plan.confidence)
+            fact = _noise(first.role, plan.draw(first.key), (released,), losses[first.key])
+            made.append(replace(_table(query, answer, (fact,)), threshold=released.threshold))
+            continue
         sums = {part.role: rolled_up(noisy[part.key], part.cells) for part in query.parts}
         noise = tuple(
             _noise(part.role, plan.draw(part.key), vectors[part.key], losses[part.key])
@@ -97,9 +117,15 @@ def typical_sizes(vectors: Vectors) -> dict[str, int]:
     {'a': 20}
     """
     medians = {
-        key: statistics.median(noisy.value for noisy in combined(drawn)) for key, drawn in vectors.items()
+        key: statistics.median(noisy.value for noisy in combined(drawn))
+        for key, drawn in vectors.items()
+        if not _has_keys(drawn)
     }
     return {key: int(median) for key, median in medians.items() if median >= 1}
+
+
+def _has_keys(drawn: tuple[NoisyVector, ...]) -> bool:
+    return any(vector.keys is not None for vector in drawn)
 
 
 def combined(drawn: tuple[NoisyVector, ...]) -> list[Noisy]:
@@ -137,19 +163,24 @@ def _table(query: PlannedQuery, answer: Answer, noise: tuple[NoiseFact, ...]) ->
     )
 
 
-def _noise(role: str, draw: Draw, drawn: tuple[NoisyVector, ...], loss: tuple[float, float]) -> NoiseFact:
+def _noise(role: str, draw: Draw, drawn: tuple[NoisyVector, ...], loss: Loss) -> NoiseFact:
     measurement = draw.measurement
+    loss = Loss(*loss)
     together = combine((0.0,) * len(drawn), tuple(vector.scale for vector in drawn))
     return NoiseFact(
         role=role,
-        mechanism=MECHANISM,
+        mechanism=MECHANISM if draw.threshold is None else THRESHOLDED,
         scale=together.scale,
         step=measurement.step,
         l0=measurement.l0,
         linf=measurement.linf,
         l2_squared=measurement.l2_squared,
         rho_units=sum(vector.rho_units for vector in drawn),
-        rho=loss[0],
-        rho_two=loss[1],
+        rho=loss.rho,
+        rho_two=loss.rho_two,
         draws=len(drawn),
+        threshold=drawn[0].threshold,
+        delta_units=sum(vector.delta_units for vector in drawn),
+        delta=loss.delta,
+        delta_two=loss.delta_two,
     )

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dpinsights.errors import InternalError, LedgerError
-from dpinsights.governance.refusal import refuse
+from dpinsights.governance.refusal import refuse, refuse_delta
 from dpinsights.model.canonical import digest
 from dpinsights.model.noisy import Balance
-from dpinsights.model.plan import Draw, Plan
+from dpinsights.model.numbers import DELTA_UNITS
+from dpinsights.model.plan import Discovery, Draw, Plan
 from dpinsights.model.policy import Delta
 
 LIFETIME = "lifetime"
@@ -55,7 +56,10 @@ NOTHING = Loss(0)
 
 @dataclass(frozen=True)
 class Stored:
-    """A noisy vector that the ledger holds, without its values: which run drew it, its noise, its cost, who saw it."""
+    """A noisy vector that the ledger holds, without its values: which run drew it, its noise, its cost, who saw it.
+
+    `threshold` is that of a discovery's keys.
+    """
 
     run: str
     key: str
@@ -63,10 +67,17 @@ class Stored:
     loss: Loss
     exploration: bool
     seen: bool
+    threshold: int | None = None
 
     def usable(self, exploration: bool) -> bool:
         """Exploration's vectors serve exploration only: an analyst who chose after seeing them must not publish them."""
         return exploration or not self.exploration
+
+
+    def serves(self, draw: Draw) -> bool:
+        """Whether it alone is as good as planned: as precise, and of a discovery no fewer keys shown."""
+        lower = draw.threshold is None or (self.threshold is not None and self.threshold <= draw.threshold)
+        return lower and precise_enough((self.scale,), draw.scale)
 
 
 class Verdict(StrEnum):
@@ -169,6 +180,10 @@ def admit(
         raise InternalError(f"the plan of {plan.report} draws one measurement twice")
     for draw in draws.values():
         units(draw.rho_units, f"a charge of {plan.report}")
+        units(draw.delta_units, f"a charge in delta of {plan.report}")
+        discovers = isinstance(draw.measurement, Discovery)
+        if discovers != (draw.delta_units > 0) or discovers != (draw.threshold is not None):
+            raise InternalError(f"the plan of {plan.report} has a delta or a threshold where no keys are discovered")
         if not (math.isfinite(draw.scale) and draw.scale > 0):
             raise InternalError(
                 f"the plan of {plan.report} has a noise scale that is not finite and above zero"
@@ -177,6 +192,8 @@ def admit(
             raise InternalError(f"the plan of {plan.report} draws a measurement that costs nothing")
     if plan.rho_units > plan.budget_units:
         raise InternalError(f"the plan of {plan.report} costs more than its own ceiling")
+    if plan.delta_units > plan.discovery_delta * DELTA_UNITS:
+        raise InternalError(f"the plan of {plan.report} costs more than the discovery delta")
     return draws
 
 
@@ -220,11 +237,14 @@ def identity(plan: Plan, draws: Mapping[str, Draw], *, snapshot: str, origin: st
         "origin": origin,
         "exploration": exploration,
         "measurement_digest": plan.measurement_digest,
-        "draws": [
-            {"key": key, "scale": draws[key].scale, "rho": draws[key].rho_units} for key in sorted(draws)
-        ],
+        "draws": [_named(draws[key]) for key in sorted(draws)],
     }
     return digest(body, purpose="run")
+
+
+def _named(draw: Draw) -> dict[str, object]:
+    named: dict[str, object] = {"key": draw.key, "scale": draw.scale, "rho": draw.rho_units}
+    return named if draw.threshold is None else {**named, "delta": draw.delta_units, "threshold": draw.threshold}
 
 
 def decide(
@@ -255,13 +275,16 @@ def decide(
         draw = draws[key]
         usable = tuple(vector for vector in stored.get(key, ()) if vector.usable(exploration))
         seen = tuple(vector for vector in usable if vector.seen)
-        cells = draw.measurement.relation.cells
+        cells = draw.measurement.size
+        if draw.threshold is not None:
+            # Each draw leaves out keys of its own, so one serves alone or not at all.
+            seen = tuple(vector for vector in seen if vector.serves(draw))[:1]
         if precise_enough(tuple(vector.scale for vector in seen), draw.scale):
             items[key] = Item(key, cells, draw.scale, Verdict.FREE, seen, NOTHING, NOTHING)
             continue
-        loss = Loss(draw.rho_units)
+        loss = Loss(draw.rho_units, draw.delta_units)
         items[key] = Item(key, cells, draw.scale, Verdict.FRESH, seen, loss, loss)
-        adequate = [v for v in usable if not v.seen and precise_enough((v.scale,), draw.scale)]
+        adequate = [v for v in usable if not v.seen and v.serves(draw)]
         if adequate:
             best = min(adequate, key=lambda v: (v.loss.rho, v.loss.delta, v.exploration, v.scale))
             shown[key] = Item(key, cells, draw.scale, Verdict.SHOWN, (*seen, best), best.loss, NOTHING)
@@ -273,8 +296,11 @@ def decide(
             items[key] = shown[key]
     decision = Decision(tuple(items.values()))
     costs = {key: (item.account.rho, item.lifetime.rho) for key, item in items.items()}
-    if not decision.account.fits(left):
+    if decision.account.rho > left.rho:
         refuse(plan, account, {key: cost[0] for key, cost in costs.items()}, epsilon_of)
-    if not decision.lifetime.fits(Loss(lifetime.left_rho, lifetime.left_delta)):
+    if decision.lifetime.rho > lifetime.left_rho:
         refuse(plan, lifetime, {key: cost[1] for key, cost in costs.items()}, epsilon_of)
+    for asked, balance in ((decision.account, account), (decision.lifetime, lifetime)):
+        if asked.delta > balance.left_delta:
+            refuse_delta(plan, balance, asked.delta)
     return decision

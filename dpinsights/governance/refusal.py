@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from dpinsights.errors import BudgetError
 from dpinsights.model.noisy import Balance
-from dpinsights.model.numbers import RHO_UNITS, plain
+from dpinsights.model.numbers import DELTA_UNITS, RHO_UNITS, plain
 from dpinsights.model.plan import Plan, PlannedQuery
 
 EpsilonOf = Callable[[int], str]
@@ -60,7 +60,7 @@ def fitting(queries: tuple[PlannedQuery, ...], costs: Mapping[str, int], left: i
 def refuse(plan: Plan, balance: Balance, costs: Mapping[str, int], epsilon_of: EpsilonOf) -> NoReturn:
     """Raises the BudgetError of a request that does not fit an account; `costs` are its units of rho by key."""
     requested, left = sum(costs.values()), balance.left_rho
-    which = "the lifetime account" if balance.account == "lifetime" else f"the account {balance.account}"
+    which = _which(balance)
     factor = wider(requested, left)
     some = fitting(plan.queries, costs, left)
     raise BudgetError(
@@ -74,3 +74,25 @@ def refuse(plan: Plan, balance: Balance, costs: Mapping[str, int], epsilon_of: E
         "  fewer queries, or such as were measured already\n"
         f"  dpinsights budget amend {balance.account}, if both parties agree to a higher cap"
     )
+
+
+def refuse_delta(plan: Plan, balance: Balance, requested: int) -> NoReturn:
+    """Raises the BudgetError of a request whose delta of key discovery does not fit an account."""
+
+    def text(units: int) -> str:
+        return f"{Decimal(units) / DELTA_UNITS:.3g}"
+
+    raise BudgetError(
+        f"{_which(balance)} can't pay for the key discovery of {plan.report} version {plan.version}; nothing was charged\n"
+        f"  requested: delta {text(requested)}\n"
+        f"  remaining: delta {text(balance.left_delta)} of {text(balance.cap_delta)}\n"
+        f"  missing:   delta {text(requested - balance.left_delta)}\n"
+        "three ways on:\n"
+        "  a smaller budget for the report, whose discoveries then have a smaller part of the delta\n"
+        "  fewer discoveries, or such as were measured already\n"
+        "  top of a category whose keys the contract lists, which costs no delta"
+    )
+
+
+def _which(balance: Balance) -> str:
+    return "the lifetime account" if balance.account == "lifetime" else f"the account {balance.account}"

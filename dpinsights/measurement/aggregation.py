@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import secrets
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlglot import exp
 
-from dpinsights.errors import MeasurementError
 from dpinsights.measurement import tree
 from dpinsights.measurement.customers import CUSTOMER, CUSTOMERS, Reader, customer_table
+from dpinsights.measurement.discovery import ExactMap, exact_keys
+from dpinsights.measurement.exact import BoundsViolated as BoundsViolated
 from dpinsights.measurement.exact import ExactVector
 from dpinsights.measurement.relations import CELL, ROWS, contributions
 from dpinsights.measurement.tree import Sql
-from dpinsights.model.plan import Measurement, Relation
+from dpinsights.model.plan import Discovery, Measured, Measurement, Relation
 
 INT64 = np.iinfo(np.int64)
 
 
-class BoundsViolated(MeasurementError):
-    """The contributions were not within their declared bounds: our SQL or the engine is wrong."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "The aggregation did not keep the declared contribution bounds. Nothing was released, the charge is kept, and "
-            "the account is frozen until an operator resolves it."
-        )
+Exact = ExactVector | ExactMap
+"""What a draw takes, once."""
 
 
-def exact_vectors(measurements: Sequence[Measurement], reader: Reader) -> dict[str, ExactVector]:
-    """The exact vector of each measurement, by key; the caller has charged for them.
+def fresh_salt() -> str:
+    """What texts are hashed after: 256 bits of chance that are never stored or shown.
+
+    It is drawn for each discovery once the sources are fixed, so that whoever writes texts can't make two of one code.
+    """
+    return secrets.token_hex(32)
+
+
+def exact_vectors(
+    measurements: Sequence[Measured], reader: Reader, *, salt: Callable[[], str] = fresh_salt
+) -> dict[str, Exact]:
+    """The exact vector of each measurement, and the exact map of each discovery, by key; the caller has charged for them.
 
     Raises:
         BoundsViolated: if the relation after bounding breaks a declared bound, which no person's data can cause.
@@ -41,8 +47,13 @@ def exact_vectors(measurements: Sequence[Measurement], reader: Reader) -> dict[s
     reader.engine.keep(CUSTOMERS, table.select)
     if reader.engine.rows(_customers_twice()):
         raise BoundsViolated
-    vectors: dict[str, ExactVector] = {}
-    for relation, measured in by_relation(measurements).items():
+    vectors: dict[str, Exact] = {
+        one.key: exact_keys(one, table, reader, salt=salt())
+        for one in measurements
+        if isinstance(one, Discovery)
+    }
+    known = [one for one in measurements if isinstance(one, Measurement)]
+    for relation, measured in by_relation(known).items():
         rows = reader.engine.rows(sums(relation, measured, contributions(relation, measured, table, reader)))
         vectors |= _split(relation, measured, rows)
     return vectors

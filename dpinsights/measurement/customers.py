@@ -29,7 +29,7 @@ from dpinsights.model.expressions import (
     is_about_rows,
     walk,
 )
-from dpinsights.model.plan import Measurement, Relation
+from dpinsights.model.plan import Measured, Relation
 
 CUSTOMERS = "customers"
 
@@ -60,7 +60,7 @@ class CustomerTable:
         return tree.column(self.members[party], CUSTOMERS) if party in self.members else None
 
 
-def expressions(measurements: Sequence[Measurement]) -> Iterable[Node]:
+def expressions(measurements: Sequence[Measured]) -> Iterable[Node]:
     """All nodes that the measurements hold."""
     for measurement in measurements:
         relation = measurement.relation
@@ -109,7 +109,7 @@ def smallest_prime(at_least: int) -> int:
     return candidate
 
 
-def customer_table(measurements: Sequence[Measurement], reader: Reader) -> CustomerTable:
+def customer_table(measurements: Sequence[Measured], reader: Reader) -> CustomerTable:
     """The per-customer table that the measurements need."""
     relations = [measurement.relation for measurement in measurements]
     checked = [needed_parties(relation, reader) for relation in relations]

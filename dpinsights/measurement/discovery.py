@@ -14,16 +14,18 @@ million texts the odds of any pair are one in ten million.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from sqlglot import exp
 
-from dpinsights.errors import InternalError, SourceError
+from dpinsights.errors import InternalError
 from dpinsights.measurement import tree
-from dpinsights.measurement.aggregation import BoundsViolated
-from dpinsights.measurement.customers import CUSTOMER, id_text
-from dpinsights.measurement.reading import SPACE, Stage, Storage, _normal
+from dpinsights.measurement.customers import CUSTOMER, CUSTOMERS, CustomerTable, Reader, id_text
+from dpinsights.measurement.exact import BoundsViolated
+from dpinsights.measurement.one_row import one_text
+from dpinsights.measurement.relations import cell_of_customer, eligible_customers, eligible_rows
 from dpinsights.measurement.tree import Sql
+from dpinsights.model.plan import Discovery
 
 GROUP, TEXT, CODE, KEY = "g", "text", "code", "key"
 
@@ -31,8 +33,13 @@ _DIGITS = 16
 """Hexadecimal digits of a digest that hold its first 63 bits, and one bit more."""
 
 
+Decode = Callable[[Sequence[int]], Mapping[int, tuple[int, str]]]
+
+
 class ExactMap:
     """Exact counts under keys. `take` hands them over once; no representation, comparison or pickle shows them.
+
+    `texts` turns keys back into (group, text); it is to be asked for released keys alone.
 
     >>> counts = ExactMap({7: 3})
     >>> counts
@@ -45,10 +52,11 @@ class ExactMap:
     dpinsights.errors.InternalError: an exact map can be taken once
     """
 
-    __slots__ = ("_counts",)
+    __slots__ = ("_counts", "_decode")
 
-    def __init__(self, counts: Mapping[int, int]) -> None:
+    def __init__(self, counts: Mapping[int, int], decode: Decode | None = None) -> None:
         self._counts: Mapping[int, int] | None = counts
+        self._decode = decode
 
     def take(self) -> Mapping[int, int]:
         """The counts, once."""
@@ -57,6 +65,12 @@ class ExactMap:
         counts, self._counts = self._counts, None
         return counts
 
+    def texts(self, released: Iterable[int]) -> Mapping[int, tuple[int, str]]:
+        """The group and text of each released key, in the keys' order; before that, the counts were taken."""
+        if self._decode is None or self._counts is not None:
+            raise InternalError("only released keys are turned back into texts")
+        return self._decode(tuple(released))
+
     def __repr__(self) -> str:
         return "<exact map>"
 
@@ -64,44 +78,35 @@ class ExactMap:
         raise InternalError("an exact map is not stored")
 
 
-def canonical_text(storage: Storage, *, max_length: int, place: str) -> tuple[Stage, ...]:
-    """The steps from a stored column to its text in normal form, of at most `max_length` characters; empty is null.
+def stored_texts(discovery: Discovery, table: CustomerTable, reader: Reader) -> exp.Select:
+    """The relation (customer, g, text): one line for each row, or customer, that counts, as for any other relation.
 
-    A text that is cut is stripped again at its end, so that a canonical text is its own canonical text.
-
-    Raises:
-        SourceError: if the column is stored as what has no one text; schemas alone decide.
+    g is the number of the customer's one group, 0 if there are no groups; text is in normal form.
     """
-    match storage.kind:
-        case "text":
-            return (_normal, lambda normal: _cut(normal, max_length))
-        case "integer" | "boolean":
-            return (lambda raw: tree.cast(raw, "VARCHAR"), lambda digits: _cut(digits, max_length))
-        case _:
-            raise SourceError(f"{place}: declared as text, but stored as {storage.kind}")
+    relation, column = discovery.relation, discovery.text
+    group = exp.alias_(cell_of_customer(relation, table), GROUP, quoted=True)
+    if relation.rows is not None:
+        rows = eligible_rows(relation, table, reader, column.column)
+        return rows.select(group, exp.alias_(tree.column(f"_{column.column}", "row"), TEXT, quoted=True))
+    one = one_text(column.table, column.column, reader).subquery("one")
+    select = exp.select(
+        tree.column(CUSTOMER, CUSTOMERS),
+        group,
+        exp.alias_(tree.column(f"_{column.column}", "one"), TEXT, quoted=True),
+    )
+    on = tree.binary(exp.EQ, tree.column(CUSTOMER, CUSTOMERS), tree.column(CUSTOMER, "one"))
+    return eligible_customers(select.from_(tree.table(CUSTOMERS)).join(one, on=on), relation, table, reader)
 
 
-def _cut(normal: Sql, most: int) -> Sql:
-    start = tree.call("substr", normal, exp.Literal.number(1), exp.Literal.number(most))
-    longer = tree.binary(exp.GT, tree.call("length", normal), exp.Literal.number(most))
-    return tree.case([(longer, tree.call("rtrim", start, tree.text(SPACE)))], normal)
-
-
-def coded(rows: exp.Select, storage: Storage, *, max_length: int, salt: str, place: str) -> exp.Select:
+def coded(rows: exp.Select, *, salt: str) -> exp.Select:
     """The relation (customer, g, text, code): rows without a text or a group are left out.
 
     Args:
-        rows: (customer, g, text) for each row that counts: g is the number of the customer's one group, 0 if there
-            are no groups, and text is as it is stored.
-        storage: how the text is stored.
-        max_length: characters that are kept of a text.
+        rows: (customer, g, text) for each row that counts, the text in normal form.
         salt: what the text is hashed after.
-        place: the column, for errors.
     """
     kept = [tree.column(CUSTOMER), tree.column(GROUP)]
     text, digest = tree.column(TEXT), tree.column("digest")
-    for stage in canonical_text(storage, max_length=max_length, place=place):
-        rows = exp.select(*kept, exp.alias_(stage(text), TEXT, quoted=True)).from_(rows.subquery("stored"))
     hashed = tree.call("sha256", tree.call("concat", tree.text(salt), text))
     rows = (
         exp.select(*kept, text, exp.alias_(hashed, "digest", quoted=True))
@@ -149,6 +154,21 @@ def _key(code: Sql, group: Sql) -> Sql:
     return tree.call("xor", code, tree.cast(group, "BIGINT"))
 
 
+def exact_keys(discovery: Discovery, table: CustomerTable, reader: Reader, *, salt: str) -> ExactMap:
+    """The exact counts of a discovery, over `customers` as it was kept; the caller has charged for it.
+
+    Raises:
+        BoundsViolated: as `exact_map`.
+    """
+    codes = coded(stored_texts(discovery, table, reader), salt=salt)
+    bounded = bounded_codes(codes, k=discovery.l0, seed=discovery.relation.seed)
+
+    def decode(keys: Sequence[int]) -> Mapping[int, tuple[int, str]]:
+        return decoded(reader.engine.texts(texts(codes, keys)) if keys else (), keys)
+
+    return exact_map(reader.engine.rows(counts(bounded, k=discovery.l0)), decode)
+
+
 def counts(bounded: exp.Select, *, k: int) -> Sql:
     """One statement: how many customers each key has, then under key -1 whether any bound was broken.
 
@@ -181,7 +201,7 @@ def _distinct(column: str) -> Sql:
     return exp.Count(this=exp.Distinct(expressions=[tree.column(column)]))
 
 
-def exact_map(rows: Sequence[tuple[int | None, ...]]) -> ExactMap:
+def exact_map(rows: Sequence[tuple[int | None, ...]], decode: Decode | None = None) -> ExactMap:
     """The rows of `counts`.
 
     Raises:
@@ -190,7 +210,7 @@ def exact_map(rows: Sequence[tuple[int | None, ...]]) -> ExactMap:
     found = {row[0]: row[1] for row in rows if row[0] is not None and row[1] is not None}
     if -1 in found or len(found) != len(rows):
         raise BoundsViolated
-    return ExactMap(found)
+    return ExactMap(found, decode)
 
 
 def texts(codes: exp.Select, keys: Iterable[int]) -> exp.Select:

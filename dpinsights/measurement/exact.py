@@ -1,11 +1,21 @@
-"""An exact vector: works once, and shows nothing."""
+"""An exact vector: works once, and shows nothing. And what is raised where exact contributions broke their bounds."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dpinsights.errors import InternalError
+from dpinsights.errors import InternalError, MeasurementError
+
+
+class BoundsViolated(MeasurementError):
+    """The contributions were not within their declared bounds: our SQL or the engine is wrong."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The aggregation did not keep the declared contribution bounds. Nothing was released, the charge is kept, and "
+            "the account is frozen until an operator resolves it."
+        )
 
 
 class ExactVector:

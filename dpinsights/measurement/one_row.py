@@ -17,7 +17,7 @@ from dpinsights.measurement.nodes import Leaf
 from dpinsights.measurement.reader import CUSTOMER, Reader
 from dpinsights.measurement.reading import DAY, FIRST_DAY, LAST_DAY
 from dpinsights.measurement.tree import Sql
-from dpinsights.model.contract import Boolean, Category, Column, Date, DecimalColumn, Integer, Timestamp
+from dpinsights.model.contract import Boolean, Category, Coded, Date, DecimalColumn, Integer, Timestamp
 from dpinsights.model.expressions import CustomerColumn
 
 MOST = 2**62
@@ -26,9 +26,9 @@ MOST = 2**62
 def one_row(name: str, leaves: Sequence[Leaf], reader: Reader) -> exp.Select:
     """One whole row a customer: the smallest by all declared columns in the contract's order, null first.
 
-    Where all columns' ranges fit 62 bits together, a row is one whole number and the smallest is a plain minimum.
+    Texts take no part: rows that differ in those alone are equal to all that is asked here. Where all columns' ranges fit 62 bits together, a row is one whole number and the smallest is a plain minimum.
     """
-    columns = reader.contract.tables[name].columns
+    columns = reader.contract.tables[name].coded
     wanted = sorted({leaf.column for leaf in leaves if isinstance(leaf, CustomerColumn)})
     rows = reader.rows(name, columns).subquery("row")
     ranges = [range_of(column) for column in columns.values()]
@@ -43,7 +43,16 @@ def one_row(name: str, leaves: Sequence[Leaf], reader: Reader) -> exp.Select:
     )
 
 
-def range_of(column: Column) -> tuple[int, int]:
+def one_text(name: str, text: str, reader: Reader) -> exp.Select:
+    """The text of the row that each customer keeps, as `_text`; of rows that differ in texts alone, the smallest."""
+    columns = [*reader.contract.tables[name].coded, text]
+    order = [tree.column(f"_{column}") for column in columns]
+    first = tree.binary(exp.EQ, tree.numbered([tree.column(CUSTOMER)], order), exp.Literal.number(1))
+    rows = reader.rows(name, columns).subquery("row")
+    return exp.select(tree.column(CUSTOMER), tree.column(f"_{text}")).from_(rows).qualify(first)
+
+
+def range_of(column: Coded) -> tuple[int, int]:
     """The lowest and highest whole number that a cleaned column can hold."""
     match column:
         case Category():

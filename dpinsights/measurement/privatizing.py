@@ -1,20 +1,23 @@
-"""From exact vectors to noisy ones: each through the very OpenDP object whose map was charged."""
+"""From exact vectors and maps to noisy ones: each through the very OpenDP object whose map was charged."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from dpinsights.errors import InternalError
+from dpinsights.measurement.aggregation import Exact
+from dpinsights.measurement.discovery import ExactMap
 from dpinsights.measurement.exact import ExactVector
 from dpinsights.mechanisms.noise import GaussianNoise
+from dpinsights.mechanisms.threshold import KeyThreshold
 from dpinsights.model.noisy import NoisyVector
-from dpinsights.model.plan import Draw
+from dpinsights.model.plan import Discovery, Draw, Measurement
 
 
 def privatize(
-    draws: Sequence[Draw], exact: Mapping[str, ExactVector], *, partnership: str, snapshot: str
+    draws: Sequence[Draw], exact: Mapping[str, Exact], *, partnership: str, snapshot: str
 ) -> tuple[NoisyVector, ...]:
-    """One noisy vector for each draw, in order.
+    """One noisy vector for each draw, in order; of a discovery, with its released keys.
 
     Each is one vector of integers and one measurement, materialized before anything else sees it, so no two cells and
     no two measurements share noise.
@@ -22,22 +25,62 @@ def privatize(
     Raises:
         InternalError: if the object that is about to draw states another loss than was charged; nothing is drawn.
     """
-    noises = [noise_of(draw, partnership) for draw in draws]
+    mechanisms = [mechanism_of(draw, partnership) for draw in draws]
     return tuple(
-        NoisyVector(
-            key=draw.key,
-            snapshot=snapshot,
-            scale=draw.scale,
-            rho_units=draw.rho_units,
-            values=tuple(int(number) for number in noise.draw(exact[draw.key].take)),
-        )
-        for draw, noise in zip(draws, noises, strict=True)
+        _drawn(draw, mechanism, exact[draw.key], snapshot)
+        for draw, mechanism in zip(draws, mechanisms, strict=True)
+    )
+
+
+def _drawn(draw: Draw, mechanism: GaussianNoise | KeyThreshold, exact: Exact, snapshot: str) -> NoisyVector:
+    match mechanism, exact:
+        case GaussianNoise(), ExactVector():
+            values = tuple(int(number) for number in mechanism.draw(exact.take))
+            return NoisyVector(draw.key, snapshot, draw.scale, draw.rho_units, values)
+        case KeyThreshold(), ExactMap():
+            counts = mechanism.draw(exact.take)
+            texts = exact.texts(counts)
+            # Codes, and so the salt, must not decide the order.
+            keys = sorted(counts, key=lambda key: (-counts[key], texts[key][1], texts[key][0]))
+            return NoisyVector(
+                draw.key,
+                snapshot,
+                draw.scale,
+                draw.rho_units,
+                values=tuple(counts[key] for key in keys),
+                delta_units=draw.delta_units,
+                threshold=draw.threshold,
+                keys=tuple((str(texts[key][0]), texts[key][1]) for key in keys),
+            )
+    raise InternalError("an exact aggregate is not of its draw's kind")
+
+
+def mechanism_of(draw: Draw, partnership: str) -> GaussianNoise | KeyThreshold:
+    """The mechanism of a planned draw, refused unless its own map rounds up to exactly the charge."""
+    return (
+        threshold_of(draw, partnership)
+        if isinstance(draw.measurement, Discovery)
+        else noise_of(draw, partnership)
     )
 
 
 def noise_of(draw: Draw, partnership: str) -> GaussianNoise:
-    """The mechanism of a planned draw, refused unless its own map rounds up to exactly the charge."""
+    """The noise of a measurement's draw."""
+    if not isinstance(draw.measurement, Measurement):
+        raise InternalError("keys are not discovered by noise alone")
     noise = GaussianNoise.of(draw.measurement, unit=partnership, scale=draw.scale)
-    if noise.rho_units != draw.rho_units:
+    if (noise.rho_units, 0) != (draw.rho_units, draw.delta_units):
         raise InternalError("a draw's privacy loss is not what was charged for it")
     return noise
+
+
+def threshold_of(draw: Draw, partnership: str) -> KeyThreshold:
+    """The threshold of a discovery's draw; its map states both rho and delta."""
+    if not isinstance(draw.measurement, Discovery) or draw.threshold is None:
+        raise InternalError("keys are not discovered without a threshold")
+    mechanism = KeyThreshold.of(
+        draw.measurement, unit=partnership, scale=draw.scale, threshold=draw.threshold
+    )
+    if (mechanism.rho_units, mechanism.delta_units) != (draw.rho_units, draw.delta_units):
+        raise InternalError("a draw's privacy loss is not what was charged for it")
+    return mechanism

@@ -16,7 +16,7 @@ from sqlglot import exp
 from dpinsights.errors import SourceError
 from dpinsights.measurement import tree
 from dpinsights.measurement.tree import Sql
-from dpinsights.model.contract import Boolean, Category, Column, Date, DecimalColumn, Integer, Timestamp
+from dpinsights.model.contract import Boolean, Category, Column, Date, DecimalColumn, Integer, Text, Timestamp
 
 StorageKind = Literal["integer", "decimal", "float", "text", "boolean", "date", "timestamp", "timestamptz"]
 
@@ -68,7 +68,7 @@ def customer_id(raw: Sql, storage: Storage, *, as_text: bool, place: str) -> Sql
     if storage.kind == "integer":
         return tree.cast(raw, "VARCHAR") if as_text else tree.cast(raw, "BIGINT")
     if storage.kind == "text":
-        return _normal(raw)
+        return normal(raw)
     raise SourceError(f"{place}: a customer id is stored as an integer or as text, not as {storage.kind}")
 
 
@@ -77,7 +77,7 @@ Stage = Callable[[Sql], Sql]
 
 
 def cleaned(column: Column, storage: Storage, *, place: str) -> tuple[Stage, ...]:
-    """The steps from a stored column to a BIGINT in the column's own terms, or null.
+    """The steps from a stored column to a BIGINT in the column's own terms, or null; a text stays one.
 
     Raises:
         SourceError: if the column's declaration can't be read from this storage; schemas alone decide.
@@ -96,6 +96,8 @@ def cleaned(column: Column, storage: Storage, *, place: str) -> tuple[Stage, ...
         case Timestamp():
             moments = _seconds(column.zone, storage, place)
             return (*moments, _clamp(FIRST_DAY * DAY, (LAST_DAY + 1) * DAY - 1))
+        case Text():
+            return canonical_text(storage, max_length=column.max_length, place=place)
         case _:
             assert_never(column)
 
@@ -108,14 +110,39 @@ _PLAIN = "[!-~]([ -~]*[!-~])?"
 """ASCII without a space at either end: text that is in normal form already."""
 
 
-def _normal(raw: Sql) -> Sql:
-    """Text in NFC, stripped of white and invisible characters; empty is null.
+def normal(raw: Sql) -> Sql:
+    """Text without U+0000, in NFC, stripped of white and invisible characters; empty is null.
 
-    Plain text is passed by, since stripping a set of characters costs a microsecond a row.
+    Plain text is passed by, since stripping a set of characters costs a microsecond a row. U+0000 goes first, because
+    DuckDB's nfc_normalize stops at it.
     """
-    stripped = tree.call("trim", tree.call("nfc_normalize", raw), tree.text(SPACE))
+    whole = tree.call("replace", raw, tree.call("chr", exp.Literal.number(0)), tree.text(""))
+    stripped = tree.call("trim", tree.call("nfc_normalize", whole), tree.text(SPACE))
     plain = tree.call("regexp_full_match", raw, tree.text(_PLAIN))
     return tree.case([(plain, raw)], tree.call("nullif", stripped, tree.text("")))
+
+
+def canonical_text(storage: Storage, *, max_length: int, place: str) -> tuple[Stage, ...]:
+    """The steps from a stored column to its text in normal form, of at most `max_length` characters; empty is null.
+
+    A text that is cut is stripped again at its end, so that a canonical text is its own canonical text.
+
+    Raises:
+        SourceError: if the column is stored as what has no one text; schemas alone decide.
+    """
+    match storage.kind:
+        case "text":
+            return (normal, lambda word: _cut(word, max_length))
+        case "integer" | "boolean":
+            return (lambda raw: tree.cast(raw, "VARCHAR"), lambda word: _cut(word, max_length))
+        case _:
+            raise _unreadable(place, "text", storage)
+
+
+def _cut(word: Sql, most: int) -> Sql:
+    start = tree.call("substr", word, exp.Literal.number(1), exp.Literal.number(most))
+    longer = tree.binary(exp.GT, tree.call("length", word), exp.Literal.number(most))
+    return tree.case([(longer, tree.call("rtrim", start, tree.text(SPACE)))], word)
 
 
 def _default(constant: int | None) -> Stage:
@@ -142,15 +169,15 @@ def _category(column: Category, storage: Storage, place: str) -> tuple[Stage, ..
         return tree.call("list_extract", by_place, tree.binary(exp.Add, position, tree.number(1)))
 
     def from_text(raw: Sql) -> Sql:
-        normal = tree.call("coalesce", _normal(raw), tree.text(""))
-        return resolve(tree.call("coalesce", _place(raw, keys), _place(normal, [*keys, ""]), tree.number(0)))
+        word = tree.call("coalesce", normal(raw), tree.text(""))
+        return resolve(tree.call("coalesce", _place(raw, keys), _place(word, [*keys, ""]), tree.number(0)))
 
     def from_number(raw: Sql) -> Sql:
         bounds = _consecutive(keys) if storage.kind == "integer" else None
         past = tree.number(len(keys) + 1)
         if bounds is None:
-            normal = tree.call("coalesce", tree.cast(raw, "VARCHAR"), tree.text(""))
-            return resolve(tree.call("coalesce", _place(normal, [*keys, ""]), tree.number(0)))
+            word = tree.call("coalesce", tree.cast(raw, "VARCHAR"), tree.text(""))
+            return resolve(tree.call("coalesce", _place(word, [*keys, ""]), tree.number(0)))
         inside = exp.Between(this=raw.copy(), low=tree.number(bounds[0]), high=tree.number(bounds[1]))
         place = tree.binary(exp.Sub, tree.cast(raw, "BIGINT"), tree.number(bounds[0] - 1))
         return resolve(tree.case([(inside, place), (tree.is_null(raw), past)], tree.number(0)))
@@ -199,7 +226,7 @@ def _boolean(storage: Storage, place: str) -> tuple[Stage, ...]:
             yes = [tree.text(word) for word in ("true", "t", "yes", "y", "1")]
             no = [tree.text(word) for word in ("false", "f", "no", "n", "0")]
             return (
-                lambda raw: tree.call("lower", _normal(raw)),
+                lambda raw: tree.call("lower", normal(raw)),
                 lambda word: tree.case([(tree.among(word, yes), one), (tree.among(word, no), zero)]),
             )
         case _:
@@ -227,7 +254,7 @@ def _number(
             scaled = (lambda raw: tree.cast(raw, "DOUBLE"), *scaled)
         case "text":
             places, scaled = _scaled_float(bounds, digits)
-            scaled = (_normal, _text_to_float, *scaled)
+            scaled = (normal, _text_to_float, *scaled)
         case _:
             raise _unreadable(place, "a number", storage)
     unit = 10**places
@@ -308,7 +335,7 @@ def _days(storage: Storage, place: str) -> tuple[Stage, ...]:
         case "timestamp":
             days = (lambda raw: tree.case([(tree.call("isfinite", raw), tree.cast(raw, "DATE"))]),)
         case "text":
-            days = (_normal, lambda word: _matching(word, _DATE, "DATE"))
+            days = (normal, lambda word: _matching(word, _DATE, "DATE"))
         case _:
             raise _unreadable(place, "a date", storage)
 
@@ -339,7 +366,7 @@ def _seconds(zone: str, storage: Storage, place: str) -> tuple[Stage, ...]:
         case "date":
             moments = (lambda raw: tree.cast(raw, "TIMESTAMP"),)
         case "text":
-            moments = (_normal, _text_to_moment)
+            moments = (normal, _text_to_moment)
         case _:
             raise _unreadable(place, "a timestamp", storage)
     million = tree.number(1_000_000)

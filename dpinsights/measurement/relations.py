@@ -66,6 +66,23 @@ def _eligible(relation: Relation, table: CustomerTable, reader: Reader) -> Sql |
     )
 
 
+def eligible_rows(relation: Relation, table: CustomerTable, reader: Reader, column: str) -> exp.Select:
+    """FROM the cleaned rows `row`, with one more column, JOIN their customers, WHERE both count."""
+    return _Rows(relation, (), table, reader).select(relation, reader, (column,))
+
+
+def eligible_customers(
+    select: exp.Select, relation: Relation, table: CustomerTable, reader: Reader
+) -> exp.Select:
+    """A SELECT from the customers, WHERE they count."""
+    return _where(select, _eligible(relation, table, reader))
+
+
+def cell_of_customer(relation: Relation, table: CustomerTable) -> Sql:
+    """The cell that a customer's own codes name."""
+    return _cell(relation, [value(group.code, table.leaf) for group in relation.groups])
+
+
 def _where(select: exp.Select, given: Sql | None) -> exp.Select:
     return select if given is None else select.where(given)
 
@@ -115,7 +132,7 @@ def _of_customers(
     relation: Relation, values: Sequence[Measurement], table: CustomerTable, reader: Reader
 ) -> exp.Select:
     """Each eligible customer contributes to the one cell of its codes."""
-    cell = _cell(relation, [value(group.code, table.leaf) for group in relation.groups])
+    cell = cell_of_customer(relation, table)
     select = exp.select(
         tree.column(CUSTOMER, CUSTOMERS),
         exp.alias_(cell, CELL, quoted=True),
@@ -341,7 +358,7 @@ def _per_row(
 ) -> exp.Select:
     """At most r rows a customer by digest; each clamped; then summed per (customer, cell)."""
     rows = _Rows(relation, values, table, reader)
-    declared = list(reader.contract.tables[rows.name].columns)
+    declared = list(reader.contract.tables[rows.name].coded)
     content = [tree.column(f"_{column}", "row") for column in declared]
     inner = rows.select(relation, reader, declared).select(
         *_named(rows.codes, "c"),

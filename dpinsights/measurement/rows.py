@@ -37,7 +37,7 @@ def aggregated(name: str, leaves: Sequence[Leaf], reader: Reader) -> exp.Select:
     made = [leaf for leaf in leaves if isinstance(leaf, Aggregate) and leaf.how != "favourite"]
     used = {column for leaf in made for column in _columns(leaf)}
     if any(leaf.how in ("first", "last") for leaf in made):
-        used |= set(declared.columns)
+        used |= set(declared.coded)
     select = (
         exp.select(tree.column(CUSTOMER))
         .from_(reader.rows(name, used).subquery("row"))
@@ -129,7 +129,7 @@ def _aggregate(leaf: Aggregate, table: Table) -> Sql:
             found = tree.call(leaf.how, of or tree.number(None))
         case "first" | "last":
             found = tree.call(
-                "arg_min", of or tree.number(None), _row_order(leaf.how, table.time, list(table.columns))
+                "arg_min", of or tree.number(None), _row_order(leaf.how, table.time, list(table.coded))
             )
         case "favourite":
             raise AssertionError("a favourite has a select of its own")

@@ -28,6 +28,7 @@ from dpinsights.errors import InternalError, PlanError
 from dpinsights.mechanisms.noise import root_up, units_up
 from dpinsights.mechanisms.unit import customers, whole_distance
 from dpinsights.model.numbers import DELTA_UNITS
+from dpinsights.model.plan import Discovery
 
 MECHANISM = "discrete Gaussian with a threshold"
 
@@ -86,6 +87,11 @@ class KeyThreshold:
         thresholded = dp.m.then_gaussian_threshold(scale=scale, threshold=threshold)
         strictly = dp.new_function(above, TO="ExtrinsicObject")  # type: ignore[attr-defined]  # opendp's prelude re-exports without saying so
         self._measurement: Any = customers_to_counts >> thresholded >> strictly
+
+    @classmethod
+    def of(cls, discovery: Discovery, *, unit: str, scale: float, threshold: int) -> KeyThreshold:
+        """The mechanism that draws a planned discovery."""
+        return cls(unit=unit, l0=discovery.l0, linf=discovery.linf, scale=scale, threshold=threshold)
 
     def loss(self, customers: int) -> tuple[float, float]:
         """OpenDP's privacy loss (rho, delta) for sets that differ by this many customers.

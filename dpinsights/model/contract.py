@@ -103,9 +103,20 @@ class Timestamp(Document):
     name: Names | None = Field(None, description="what readers call the column")
 
 
-Column = Annotated[
-    Category | Boolean | Integer | DecimalColumn | Date | Timestamp, Field(discriminator="type")
-]
+class Text(Document):
+    """A text whose values are not known beforehand: only `top` takes it, and rare texts are never shown."""
+
+    type: Literal["text"] = Field(description="what the column holds")
+    max_length: int = Field(
+        strict=True, ge=1, le=200, description="how many characters of a text count; it is cut after them"
+    )
+    name: Names | None = Field(None, description="what readers call the column")
+
+
+Coded = Category | Boolean | Integer | DecimalColumn | Date | Timestamp
+"""The columns that are read as whole numbers: all but texts."""
+
+Column = Annotated[Coded | Text, Field(discriminator="type")]
 
 
 class Table(Document):
@@ -118,6 +129,11 @@ class Table(Document):
     columns: OrderedMap[Name, Column] = Field(
         description="the columns that may be used, and what is public about each"
     )
+
+    @property
+    def coded(self) -> dict[str, Coded]:
+        """The columns that are read as whole numbers, in order: rows are told apart by these."""
+        return {name: column for name, column in self.columns.items() if not isinstance(column, Text)}
 
 
 class Figures(Document):

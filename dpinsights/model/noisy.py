@@ -18,13 +18,20 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class NoisyVector:
-    """A released vector of noisy integers, in the order of its measurement's cells, with its noise's scale."""
+    """A released vector of noisy integers, in the order of its measurement's cells, with its noise's scale.
+
+    Of a discovery, `keys` are the released ones, each a group's code and a text, in the order of falling counts (ties by
+    text), those whose noisy count is above `threshold`.
+    """
 
     key: str
     snapshot: str
     scale: float
     rho_units: int
     values: tuple[int, ...]
+    delta_units: int = 0
+    threshold: int | None = None
+    keys: tuple[tuple[str, ...], ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -160,6 +160,96 @@ class Measurement:
 
 
 @dataclass(frozen=True)
+class TextColumn:
+    """A column of texts that are not known beforehand, and how many characters of each count."""
+
+    table: str
+    column: str
+    max_length: int
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """Counts of customers under keys that were not known beforehand, of which those above a threshold are released.
+
+    A key is a group's code and a text. It is the identity of what is drawn, as a `Measurement` is of a vector.
+
+    Attributes:
+        relation: whose texts are counted: those of its rows, or of its customers where `rows` is None. Its groups are
+            about customers, each of whom has one code; `groups_per_customer` bounds the texts of a customer.
+        text: the column.
+    """
+
+    relation: Relation
+    text: TextColumn
+    formulation: int = FORMULATION
+
+    @cached_property
+    def key(self) -> str:
+        """The digest that identifies this measurement within a snapshot."""
+        return digest(self, purpose="discovery")
+
+    @property
+    def value(self) -> None:
+        """A count has none."""
+        return None
+
+    @property
+    def strategy(self) -> None:
+        """Keys that are not known have none."""
+        return None
+
+    @property
+    def step(self) -> Decimal:
+        """What one step is worth: a customer."""
+        return Decimal(1)
+
+    @property
+    def size(self) -> int:
+        """How many numbers are drawn: not known beforehand, and stored as 0."""
+        return 0
+
+    @property
+    def low(self) -> int:
+        """The least that a contribution adds."""
+        return 0
+
+    @property
+    def high(self) -> int:
+        """The most that a contribution adds."""
+        return 1
+
+    @property
+    def largest(self) -> int:
+        """The same, in absolute steps."""
+        return 1
+
+    @property
+    def linf(self) -> int:
+        """The most that one customer adds to one key."""
+        return 1
+
+    @property
+    def l0(self) -> int:
+        """The most keys that one customer reaches."""
+        return self.relation.groups_per_customer or 1
+
+    @property
+    def l1(self) -> int:
+        """The most that one customer adds over all keys."""
+        return self.l0
+
+    @property
+    def l2_squared(self) -> int:
+        """The square of the Euclidean sensitivity."""
+        return self.l0
+
+
+Measured = Measurement | Discovery
+"""What one draw releases."""
+
+
+@dataclass(frozen=True)
 class Draw:
     """A planned draw: a measurement, the loss it is charged, and the noise that the loss buys.
 
@@ -167,13 +257,20 @@ class Draw:
         rho_units: the charge in ledger units: OpenDP's map(1) of the object that draws, rounded up.
         scale: the discrete Gaussian's scale in steps.
         rho, rho_two: OpenDP's map(1) and map(2).
+        delta_units: the charge in delta in ledger units, rounded up; 0 but for discoveries.
+        delta, delta_two: the deltas of those maps.
+        threshold: of a discovery: only keys whose noisy count is above it are released.
     """
 
-    measurement: Measurement
+    measurement: Measured
     rho_units: int
     scale: float
     rho: float
     rho_two: float
+    delta_units: int = 0
+    delta: float = 0.0
+    delta_two: float = 0.0
+    threshold: int | None = None
 
     @property
     def key(self) -> str:
@@ -260,6 +357,7 @@ class PlannedQuery:
         population: as in the relation.
         k, r: the contribution limits that apply, for readers.
         forecasts: expected margins.
+        threshold: of keys that are discovered: those of fewer than about so many customers are not shown.
     """
 
     name: str
@@ -276,6 +374,7 @@ class PlannedQuery:
     r: int | None
     forecasts: tuple[Forecast, ...]
     figures: tuple[str, tuple[Decimal | None, ...]] | None = None
+    threshold: int | None = None
 
     @property
     def measure(self) -> str:
@@ -362,6 +461,11 @@ class Plan:
     def rho_units(self) -> int:
         """What the whole plan costs if every draw is fresh."""
         return sum(draw.rho_units for draw in self.draws)
+
+    @property
+    def delta_units(self) -> int:
+        """What the whole plan costs in delta if every draw is fresh."""
+        return sum(draw.delta_units for draw in self.draws)
 
     def draw(self, key: str) -> Draw:
         """The draw of a measurement."""

@@ -59,7 +59,9 @@ class Cell:
 class NoiseFact:
     """The noise under a table: the mechanism, its scale and sensitivity in `step`s, and what it cost.
 
-    `draws` counts the independent draws that were combined by inverse variance; scale is then the combined one.
+    `draws` counts the independent draws that were combined by inverse variance; scale is then the combined one. Where
+    keys were discovered, `threshold` is what a noisy count had to exceed to be released, and `delta_units`, `delta` and
+    `delta_two` go with the three losses in rho.
     """
 
     role: str
@@ -73,6 +75,10 @@ class NoiseFact:
     rho: float
     rho_two: float
     draws: int = 1
+    threshold: int | None = None
+    delta_units: int = 0
+    delta: float = 0.0
+    delta_two: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,8 @@ class ResultTable:
         interval: how the interval is made (`discrete-gaussian`, `combined-gaussian`, `fieller`, `box`).
         low, high: declared bounds of one contribution in the unit, or None for counts.
         tests: what was tested over the numbers.
+        threshold: of keys that were discovered: those of fewer than about so many customers are not shown, and the
+            intervals of those that are shown cover the less surely the closer to it they lie.
         alarm: whether tables that ought to add up differ by more than their noise explains.
     """
 
@@ -130,14 +138,19 @@ class ResultTable:
     noise: tuple[NoiseFact, ...]
     tests: tuple[TestFact, ...] = ()
     alarm: bool = False
+    threshold: int | None = None
 
 
 @dataclass(frozen=True)
 class Spending:
-    """A privacy loss as printed: rho in ledger units, and epsilon at the conversion delta and with discovery's added."""
+    """A privacy loss as printed: rho in ledger units, and epsilon at the conversion delta.
+
+    `delta_units` are those of key discovery: the epsilon holds at the conversion delta and these together.
+    """
 
     rho_units: int
     epsilon: Decimal
+    delta_units: int = 0
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from dpinsights.model.expressions import Node
-from dpinsights.model.plan import Axis, Group
+from dpinsights.model.plan import Axis, Group, TextColumn
 from dpinsights.model.report import Query
 from dpinsights.model.values import ValueType
 
@@ -48,6 +48,7 @@ class ResolvedQuery:
         figures: a public figure for each key of the group that has them, or None for a key that has none.
         groups_per_customer, rows_per_customer: the contribution limits in force (k is None where one cell is all
             a customer can reach, and where rows are bounded).
+        text: the column whose keys are not known beforehand; its one axis in `own_axes` has no keys, and no group.
     """
 
     name: str
@@ -66,6 +67,7 @@ class ResolvedQuery:
     figures: tuple[Decimal | None, ...]
     groups_per_customer: int | None
     rows_per_customer: int | None
+    text: TextColumn | None = None
 
     @property
     def measure(self) -> str:

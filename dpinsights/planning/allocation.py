@@ -15,7 +15,7 @@ from dpinsights.mechanisms.loss import epsilon_of, rho_units_of
 from dpinsights.mechanisms.noise import GaussianNoise
 from dpinsights.model.contract import Planning
 from dpinsights.model.numbers import RHO_UNITS
-from dpinsights.model.plan import Measurement, PlannedQuery
+from dpinsights.model.plan import Measured, PlannedQuery
 from dpinsights.planning.forecasts import is_exact, scale_for_margin, units_for_margin
 from dpinsights.planning.measurements import Needed
 
@@ -74,7 +74,7 @@ def _fixed_units(
     return {}
 
 
-def _units(measurement: Measurement, scale: float) -> int:
+def _units(measurement: Measured, scale: float) -> int:
     return GaussianNoise(unit="plan", size=1, l2_squared=measurement.l2_squared, scale=scale).rho_units
 
 

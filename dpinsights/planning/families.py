@@ -31,7 +31,7 @@ from dpinsights.model.expressions import (
     RowColumn,
     parts_of,
 )
-from dpinsights.model.plan import Family, Group, Image, Measurement, Relation
+from dpinsights.model.plan import Family, Group, Image, Measured, Measurement, Relation
 
 MOST_CELLS, MOST_BASE = 6_000, 100_000
 """Cells of a family's tables together, and of the base that they are images of: beyond, adjusting takes longer than a
@@ -41,9 +41,9 @@ NEVER_NULL = frozenset({"sum", "count", "any", "all", "distinct"})
 """Aggregates that have a value over no rows too."""
 
 
-def families(measurements: Sequence[Measurement], contract: Contract) -> tuple[Family, ...]:
+def families(measurements: Sequence[Measured], contract: Contract) -> tuple[Family, ...]:
     """The families of two tables or more, in the order of the plan."""
-    together: dict[bytes, list[Measurement]] = {}
+    together: dict[bytes, list[Measured]] = {}
     for measurement in measurements:
         vector = _vector(measurement, contract)
         if vector is not None:
@@ -56,13 +56,13 @@ def families(measurements: Sequence[Measurement], contract: Contract) -> tuple[F
     return tuple(family for family in found if math.prod(family.sizes) <= MOST_BASE)
 
 
-def same_vector(measurements: Sequence[Measurement], contract: Contract) -> bool:
+def same_vector(measurements: Sequence[Measured], contract: Contract) -> bool:
     """Whether counts are images of one vector per customer."""
     vectors = {_vector(measurement, contract) for measurement in measurements}
     return len(vectors) == 1 and None not in vectors
 
 
-def _vector(measurement: Measurement, contract: Contract) -> bytes | None:
+def _vector(measurement: Measured, contract: Contract) -> bytes | None:
     """What tells the per-customer vector of a count from others, or None for what is no plain count of everyone."""
     relation = measurement.relation
     if not _is_plain_count(measurement) or not _covers_everyone(relation, contract):
@@ -70,10 +70,11 @@ def _vector(measurement: Measurement, contract: Contract) -> bytes | None:
     return canonical_bytes((relation.population, relation.where, relation.present))
 
 
-def _is_plain_count(measurement: Measurement) -> bool:
+def _is_plain_count(measurement: Measured) -> bool:
     relation = measurement.relation
     return (
-        measurement.value is None
+        isinstance(measurement, Measurement)
+        and measurement.value is None
         and measurement.strategy is None
         and relation.rows is None
         and not relation.pairs
@@ -133,7 +134,7 @@ def _keeps_nulls(contract: Contract, table: str, column: str) -> bool:
     return False
 
 
-def common_base(members: Sequence[Measurement]) -> Family:
+def common_base(members: Sequence[Measured]) -> Family:
     """The base of some tables of one vector, and each one's image of it."""
     groups = [group for member in members for group in member.relation.groups]
     roots = _roots(groups)

@@ -21,13 +21,13 @@ from dpinsights.estimation.estimates import answers
 from dpinsights.estimation.intervals import Noisy
 from dpinsights.model.contract import Planning
 from dpinsights.model.numbers import RHO_UNITS
-from dpinsights.model.plan import Forecast, Measurement, PlannedQuery
+from dpinsights.model.plan import Forecast, Measured, PlannedQuery
 from dpinsights.model.resolved import ResolvedQuery
 from dpinsights.planning.measurements import Needed
 from dpinsights.planning.typical import typical
 
 SIZES = (1_000, 10_000, 100_000)
-EXACT = frozenset({"count", "sum", "histogram", "pairs"})
+EXACT = frozenset({"count", "sum", "histogram", "pairs", "top"})
 """Measures whose margins depend on the noise alone."""
 
 ROUNDS = 12
@@ -39,7 +39,7 @@ def is_exact(query: ResolvedQuery) -> bool:
     return query.measure in EXACT
 
 
-def scale_for_margin(measurement: Measurement, margin: Decimal, miss: float) -> float:
+def scale_for_margin(measurement: Measured, margin: Decimal, miss: float) -> float:
     """The largest noise with which a sum's interval has at most this half-width."""
     return scale_for_half_width(float(margin / measurement.step), miss)
 
@@ -70,7 +70,7 @@ def forecasts(
     )
 
 
-def is_group_count(need: Needed, measurement: Measurement) -> bool:
+def is_group_count(need: Needed, measurement: Measured) -> bool:
     """Whether a measurement counts the customers of each group, whole."""
     return measurement.value is None and measurement.strategy is None and not need.query.own_groups
 

@@ -18,7 +18,7 @@ from dpinsights.definitions import building as build
 from dpinsights.errors import PlanError
 from dpinsights.mechanisms.noise import INT64, NOISE_ROOM
 from dpinsights.model.expressions import Constant, Node, is_about_rows
-from dpinsights.model.plan import FORMULATION, Measurement, PlannedValue, Relation
+from dpinsights.model.plan import FORMULATION, Discovery, Measured, Measurement, PlannedValue, Relation
 from dpinsights.model.resolved import ResolvedQuery, ResolvedValue
 from dpinsights.model.strategy import Strategy
 
@@ -33,7 +33,7 @@ class NeededPart:
     """A measurement in a role, with its share of the query's cost."""
 
     role: str
-    measurement: Measurement
+    measurement: Measured
     share: int = 1
 
 
@@ -46,15 +46,15 @@ class Needed:
     values: tuple[PlannedValue, ...] = ()
 
     @property
-    def shares(self) -> tuple[tuple[Measurement, int], ...]:
+    def shares(self) -> tuple[tuple[Measured, int], ...]:
         """Distinct measurements and how the query's cost is split over them."""
-        total: dict[str, tuple[Measurement, int]] = {}
+        total: dict[str, tuple[Measured, int]] = {}
         for part in self.parts:
             _, share = total.get(part.measurement.key, (part.measurement, 0))
             total[part.measurement.key] = (part.measurement, share + part.share)
         return tuple(total.values())
 
-    def part(self, role: str) -> Measurement:
+    def part(self, role: str) -> Measured:
         """The measurement in a role."""
         return next(part.measurement for part in self.parts if part.role == role)
 
@@ -167,6 +167,14 @@ def _counted(query: ResolvedQuery, make: _Maker) -> Needed:
     if query.query.cumulative:
         count = replace(count, strategy=Strategy("series", query.groups[-1].size))
     return Needed(query, (NeededPart("value", count),))
+
+
+def _ranked(query: ResolvedQuery, make: _Maker) -> Needed:
+    """The counts of a category's keys, or a discovery of a text's."""
+    if query.text is None:
+        return _counted(query, make)
+    relation = replace(make.relation(), groups_per_customer=query.groups_per_customer)
+    return Needed(query, (NeededPart("value", Discovery(relation, query.text)),))
 
 
 def _paired(query: ResolvedQuery, make: _Maker) -> Needed:
@@ -284,6 +292,7 @@ _NEEDS: dict[str, Callable[[ResolvedQuery, _Maker], Needed]] = {
     "quantile": _binned,
     "histogram": _binned,
     "pairs": _paired,
+    "top": _ranked,
     "funnel": _counted,
     "retention": _counted,
     "corr": _correlated,
@@ -305,7 +314,7 @@ def _groups_per_customer(query: ResolvedQuery) -> int | None:
     return None if query.groups_per_customer is None else min(query.groups_per_customer, reach)
 
 
-def prove_no_overflow(measurement: Measurement, scale: float, customers_at_most: int, name: str) -> None:
+def prove_no_overflow(measurement: Measured, scale: float, customers_at_most: int, name: str) -> None:
     """Refuses a plan whose exact sums plus forty times the noise might not fit 64 bits.
 
     Raises:

@@ -10,9 +10,11 @@ from types import MappingProxyType
 
 from dpinsights.mechanisms.loss import rho_units_of
 from dpinsights.mechanisms.noise import GaussianNoise, scale_for
+from dpinsights.mechanisms.threshold import KeyThreshold, threshold_for
 from dpinsights.model.canonical import digest
 from dpinsights.model.contract import Contract
-from dpinsights.model.plan import Draw, Forecast, Measurement, Part, Plan, PlannedQuery
+from dpinsights.model.numbers import DELTA_UNITS
+from dpinsights.model.plan import Discovery, Draw, Forecast, Measured, Part, Plan, PlannedQuery
 from dpinsights.model.policy import Policy
 from dpinsights.model.report import Report
 from dpinsights.model.resolved import ResolvedQuery
@@ -53,6 +55,7 @@ def make_plan(
     needs = [needed(query, seed=seed, customers_at_most=most) for query in queries]
     planned = [_planned(need, contract) for need in needs]
     budget_units = rho_units_of(report.budget.epsilon, delta)
+    delta_units = _delta_units(budget_units, policy)
 
     def drawn(rolled: Mapping[str, RollUp]) -> tuple[Draw, ...]:
         """The draws of the queries that are not rolled up from another's, and of those that they are rolled up from."""
@@ -68,7 +71,7 @@ def make_plan(
             planning=contract.planning,
             confidence=report.confidence,
         )
-        made = {draw.key: draw for draw in _draws(own, units, partnership, most)}
+        made = {draw.key: draw for draw in _draws(own, units, partnership, most, delta_units)}
         return tuple((before | made).values())
 
     draws = drawn({})
@@ -80,6 +83,8 @@ def make_plan(
         draws = drawn(rolled)
         planned = [_rolled(query, rolled.get(query.name)) for query in planned]
     scales = {draw.key: draw.scale for draw in draws}
+    thresholds = {draw.key: draw.threshold for draw in draws}
+    planned = [replace(query, threshold=thresholds[query.parts[0].key]) for query in planned]
     return Plan(
         report=report.report,
         version=report.version,
@@ -131,20 +136,62 @@ def _forecasts(
 
 
 def _draws(
-    needs: Sequence[Needed], units: dict[str, int], partnership: str, customers_at_most: int
+    needs: Sequence[Needed],
+    units: dict[str, int],
+    partnership: str,
+    customers_at_most: int,
+    delta_units: int = 0,
 ) -> tuple[Draw, ...]:
-    """One draw for each distinct measurement, in the order in which queries first need it."""
-    measurements: dict[str, tuple[Measurement, str]] = {}
+    """One draw for each distinct measurement, in the order in which queries first need it.
+
+    `delta_units` are shared out evenly among the discoveries.
+    """
+    measurements: dict[str, tuple[Measured, str]] = {}
     for need in needs:
         for measurement, _ in need.shares:
             measurements.setdefault(measurement.key, (measurement, need.query.name))
+    discoveries = sum(isinstance(measurement, Discovery) for measurement, _ in measurements.values())
     draws = []
     for key, (measurement, name) in measurements.items():
         scale = scale_for(l2_squared=measurement.l2_squared, rho_units=units[key])
         prove_no_overflow(measurement, scale, customers_at_most, name)
+        if isinstance(measurement, Discovery):
+            draws.append(_discovered(measurement, units[key], partnership, delta_units // discoveries))
+            continue
         noise = GaussianNoise.of(measurement, unit=partnership, scale=scale)
         draws.append(Draw(measurement, noise.rho_units, scale, noise.rho(1), noise.rho(2)))
     return tuple(draws)
+
+
+def _delta_units(budget_units: int, policy: Policy) -> int:
+    """What a report's discoveries may cost in delta: the part of the policy's that its budget is of the lifetime's rho.
+
+    So what is left for discoveries lasts as long as the rest of the budget.
+    """
+    lifetime = rho_units_of(policy.lifetime.epsilon, policy.delta.conversion)
+    return int(policy.delta.discovery * DELTA_UNITS) * min(budget_units, lifetime) // lifetime
+
+
+def _discovered(discovery: Discovery, rho_units: int, partnership: str, delta_units: int) -> Draw:
+    """The smallest noise, and then the smallest threshold, whose losses as OpenDP's maps state them fit."""
+    l0, linf = discovery.l0, discovery.linf
+    scale = scale_for(l2_squared=discovery.l2_squared, rho_units=rho_units)
+    while KeyThreshold(unit="plan", l0=l0, linf=linf, scale=scale, threshold=2).rho_units > rho_units:
+        scale = math.nextafter(scale, math.inf)
+    threshold = threshold_for(l0=l0, linf=linf, scale=scale, delta_units=delta_units)
+    mechanism = KeyThreshold.of(discovery, unit=partnership, scale=scale, threshold=threshold)
+    (rho, delta), (rho_two, delta_two) = mechanism.loss(1), mechanism.loss(2)
+    return Draw(
+        discovery,
+        mechanism.rho_units,
+        scale,
+        rho,
+        rho_two,
+        delta_units=mechanism.delta_units,
+        delta=delta,
+        delta_two=delta_two,
+        threshold=threshold,
+    )
 
 
 def _planned(need: Needed, contract: Contract) -> PlannedQuery:

@@ -17,7 +17,7 @@ import numpy as np
 from dpinsights.estimation.agreement import cells_of
 from dpinsights.estimation.intervals import Noisy
 from dpinsights.model.contract import Contract
-from dpinsights.model.plan import Draw, Measurement
+from dpinsights.model.plan import Draw, Measured
 from dpinsights.planning.families import common_base, same_vector
 from dpinsights.planning.measurements import Needed
 
@@ -81,7 +81,7 @@ def half_width(scale: float, cells: int, miss: float) -> float:
     return Noisy(0.0, scale * math.sqrt(cells), cells).half_width(miss)
 
 
-def image_of(coarse: Measurement, fine: Measurement, contract: Contract) -> tuple[int, ...] | None:
+def image_of(coarse: Measured, fine: Measured, contract: Contract) -> tuple[int, ...] | None:
     """For each cell of a finer count the cell of a coarser one that it adds to, or None if that is not proved."""
     if coarse.key == fine.key or not same_vector([coarse, fine], contract):
         return None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from dpinsights.model.plan import Measurement
+from dpinsights.model.plan import Measured
 from dpinsights.planning.measurements import Needed, NeededPart
 
 LIKELY_MEAN = 0.5
@@ -38,26 +38,26 @@ def _bin_sums(need: Needed, size: int) -> list[float]:
     return [each * (low + high) / 2 for low, high in zip(edges, edges[1:], strict=False)]
 
 
-def _count(measurement: Measurement, role: str, size: int) -> float:
+def _count(measurement: Measured, role: str, size: int) -> float:
     return size
 
 
-def _total(measurement: Measurement, role: str, size: int) -> float:
+def _total(measurement: Measured, role: str, size: int) -> float:
     if measurement.value is None:
         return size
     return size * LIKELY_MEAN * max(abs(measurement.low), abs(measurement.high))
 
 
-def _square(measurement: Measurement, role: str, size: int) -> float:
+def _square(measurement: Measured, role: str, size: int) -> float:
     """A third of the largest square: what values spread evenly about their centre have."""
     return size * measurement.largest / 3
 
 
-def _nothing(measurement: Measurement, role: str, size: int) -> float:
+def _nothing(measurement: Measured, role: str, size: int) -> float:
     return 0.0
 
 
-def _moment(measurement: Measurement, role: str, size: int) -> float:
+def _moment(measurement: Measured, role: str, size: int) -> float:
     """Of centred values: a product with itself is a square, all else adds up to nothing."""
     one, _, other = role.partition("*")
     if one == other:
@@ -65,7 +65,7 @@ def _moment(measurement: Measurement, role: str, size: int) -> float:
     return 0.0
 
 
-_ROLES: dict[str, Callable[[Measurement, str, int], float]] = {
+_ROLES: dict[str, Callable[[Measured, str, int], float]] = {
     "value": _total,
     "numerator": _total,
     "denominator": _total,

@@ -17,6 +17,7 @@ from dpinsights.model.contract import (
     Date,
     DecimalColumn,
     Integer,
+    Text,
     Timestamp,
 )
 from dpinsights.synthetic.draws import Draw, as_draw
@@ -94,5 +95,8 @@ def even(column: Column, start: date, until: date) -> Draw:
             return as_draw({"dates": window})
         case Timestamp():
             return as_draw({"moments": {**window, "zone": column.zone}})
+        case Text():
+            texts = sorted({f"{number} text"[: column.max_length].strip() for number in range(9)})
+            return as_draw({"shares": dict.fromkeys(texts, 1 / len(texts))})
         case _:
             assert_never(column)

@@ -72,8 +72,8 @@ def test_a_missing_ledger_names_the_next_step(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("statement", "words"),
     [
-        ("PRAGMA user_version = 2", "schema version 2, newer than 1"),
-        ("PRAGMA user_version = 0", "schema version 0, older than 1"),
+        ("PRAGMA user_version = 3", "schema version 3, newer than 2"),
+        ("PRAGMA user_version = 1", "schema version 1, older than 2"),
         ("PRAGMA application_id = 1", "not a dpinsights ledger"),
         ("PRAGMA journal_mode = WAL", "journal_mode wal, not delete"),
         ("DROP TRIGGER entries_are_never_changed", "tables or triggers of the ledger were changed"),

@@ -17,19 +17,18 @@ from hypothesis import strategies as st
 from sqlglot import exp
 
 from dpinsights.errors import InternalError, SourceError
-from dpinsights.measurement import discovery, tree
+from dpinsights.measurement import tree
 from dpinsights.measurement.aggregation import BoundsViolated
 from dpinsights.measurement.discovery import (
     ExactMap,
     bounded_codes,
-    canonical_text,
     coded,
     counts,
     decoded,
     exact_map,
     texts,
 )
-from dpinsights.measurement.reading import Storage
+from dpinsights.measurement.reading import SPACE, Storage, canonical_text
 from dpinsights.mechanisms.threshold import KeyThreshold
 
 STRIPPED = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u2060\u3000\ufeff" + "".join(
@@ -48,7 +47,7 @@ def sha256(text: str) -> str:
 
 
 def canonical(text: str | None, longest: int = LONGEST) -> str | None:
-    normal = unicodedata.normalize("NFC", text or "").strip(STRIPPED)
+    normal = unicodedata.normalize("NFC", (text or "").replace("\0", "")).strip(STRIPPED)
     return normal[:longest].rstrip(STRIPPED) or None
 
 
@@ -100,7 +99,10 @@ def stored(rows: Sequence[Row], kind: Any = pa.string()) -> pa.Table:
 
 def codes(storage: Storage = Storage("text"), longest: int = LONGEST, salt: str = SALT) -> exp.Select:
     rows = exp.select(exp.Star()).from_(tree.table("stored_rows"))
-    return coded(rows, storage, max_length=longest, salt=salt, place="t.c")
+    for stage in canonical_text(storage, max_length=longest, place="t.c"):
+        read = exp.alias_(stage(tree.column("text")), "text", quoted=True)
+        rows = exp.select(tree.column("customer"), tree.column("g"), read).from_(rows.subquery("stored"))
+    return coded(rows, salt=salt)
 
 
 @cache
@@ -122,7 +124,7 @@ def counted(rows: Sequence[Row], k: int) -> Mapping[int, int]:
 
 GROUPS = {"1": 0, "2": 0, "3": 1, "4": 7, "b": 2**31, "": 1, "null": None}
 words = st.text(
-    st.sampled_from("aAe\u0301\u212b\u3000 \u200b\ufeff|字\U0001f926'"), max_size=8
+    st.sampled_from("aAe\u0301\u212b\u3000 \u200b\ufeff|字\U0001f926'\0"), max_size=8
 ) | st.sampled_from(["tea", "rice"])
 tables = st.lists(
     st.tuples(st.sampled_from(sorted(GROUPS)), st.none() | words).map(
@@ -182,6 +184,8 @@ def test_repeated_and_disguised_texts_count_once() -> None:
             "\U0001f926\U0001f3fd\U0001f926\U0001f3fd\U0001f926",
         ),
         ("Tea", "Tea"),
+        ("t\0ea\0", "tea"),
+        ("e\u0301\0b", "\xe9b"),
     ],
 )
 def test_canonical_texts(raw: str, text: str) -> None:
@@ -283,4 +287,4 @@ def test_an_exact_map_is_taken_once_and_never_shown_or_stored() -> None:
 
 
 def test_what_is_stripped_is_what_reading_strips() -> None:
-    assert set(STRIPPED) == set(discovery.SPACE)
+    assert set(STRIPPED) == set(SPACE)

@@ -88,7 +88,7 @@ TIMESTAMP = re.compile(DATE.pattern + r"[ T]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(
 
 def text(value: str) -> str | None:
     """A text in normal form; null if nothing is left."""
-    return unicodedata.normalize("NFC", value).strip(STRIPPED) or None
+    return unicodedata.normalize("NFC", value.replace("\0", "")).strip(STRIPPED) or None
 
 
 def customer_id(value: object, storage: Storage) -> str | None:
@@ -259,7 +259,7 @@ def clean(
         for raw in tables[name]:
             customer = customer_id(raw[table.customer], types[table.customer])
             if customer is not None:
-                row = {c: read(column, raw[c], types[c]) for c, column in table.columns.items()}
+                row = {c: read(column, raw[c], types[c]) for c, column in table.coded.items()}
                 rows.setdefault(customer, []).append(row)
         read_tables[name] = CleanTable(table, rows)
     members: dict[str, frozenset[str]] = {}

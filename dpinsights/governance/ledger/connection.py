@@ -18,7 +18,7 @@ from typing import Any
 
 from dpinsights.errors import LedgerError
 
-VERSION = 1
+VERSION = 2
 APPLICATION = 0x4450494C  # "DPIL"
 BUSY_SECONDS = 30
 

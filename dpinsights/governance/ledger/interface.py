@@ -86,11 +86,12 @@ class Run:
 
 @dataclass(frozen=True)
 class Spent:
-    """What a run's privacy statement is made from, in units of rho.
+    """What a run's privacy statement is made from, in units of rho and of delta.
 
     Attributes:
         seen_rho: the sum over all vectors that the run's numbers are estimated from: what its reader has seen of it.
         fresh_rho: the part of that which this run drew: what the lifetime account was charged.
+        seen_delta, fresh_delta: the same of delta.
         account, lifetime: the running totals and caps.
         amendments: every change of a cap so far.
     """
@@ -100,6 +101,8 @@ class Spent:
     account: Balance
     lifetime: Balance
     amendments: tuple[Amendment, ...]
+    seen_delta: int = 0
+    fresh_delta: int = 0
 
 
 class Ledger(Protocol):

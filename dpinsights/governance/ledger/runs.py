@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import struct
 from dataclasses import astuple, dataclass
 from datetime import datetime
 
 from dpinsights.errors import InternalError, LedgerError
 from dpinsights.governance import books
-from dpinsights.governance.accountant import Decision, Loss, Stored, Verdict
+from dpinsights.governance.accountant import NOTHING, Decision, Loss, Stored, Verdict
 from dpinsights.governance.ledger.connection import Connection
 from dpinsights.governance.ledger.interface import Run
 from dpinsights.model.noisy import NoisyVector, State
@@ -117,14 +118,15 @@ class Runs:
     def stored(self, snapshot: str, account: str) -> dict[str, tuple[Stored, ...]]:
         """What is stored for a snapshot, by key, as an account stands to it."""
         rows = self._rows(
-            "SELECT v.run, v.key, v.scale, v.rho, v.delta, v.exploration, s.account IS NOT NULL FROM vectors v "
+            "SELECT v.run, v.key, v.scale, v.rho, v.delta, v.exploration, s.account IS NOT NULL, d.threshold "
+            "FROM vectors v LEFT JOIN discovered d ON d.run = v.run AND d.key = v.key "
             "LEFT JOIN seen s ON s.run = v.run AND s.key = v.key AND s.account = ? "
             "WHERE v.snapshot = ? ORDER BY v.rowid",
             *(account, snapshot),
         )
         found: dict[str, tuple[Stored, ...]] = {}
-        for run, key, scale, rho, delta, exploration, seen in rows:
-            vector = Stored(run, key, scale, Loss(rho, delta), bool(exploration), bool(seen))
+        for run, key, scale, rho, delta, exploration, seen, threshold in rows:
+            vector = Stored(run, key, scale, Loss(rho, delta), bool(exploration), bool(seen), threshold)
             found[key] = (*found.get(key, ()), vector)
         return found
 
@@ -136,7 +138,8 @@ class Runs:
             raise InternalError(f"run {row.run} drew other measurements than it was charged for")
         for vector in vectors:
             cells, scale, rho, delta = planned[vector.key]
-            if (len(vector.values), vector.scale, vector.rho_units) != (cells, scale, rho):
+            length = len(vector.values) if vector.keys is None else 0
+            if (length, vector.scale, vector.rho_units, vector.delta_units) != (cells, scale, rho, delta):
                 raise InternalError(
                     f"run {row.run} drew a vector of another length, scale or cost than planned"
                 )
@@ -148,8 +151,23 @@ class Runs:
                 *(row.run, vector.key, row.snapshot, scale, rho, delta, row.exploration),
                 *(noisy, hashlib.sha256(noisy).hexdigest()),
             )
+            self._add_keys(row, vector)
             self._run("INSERT INTO seen VALUES (?, ?, ?)", row.account, row.run, vector.key)
             self._run("INSERT INTO uses VALUES (?, ?, ?)", row.run, vector.key, row.run)
+
+    def _add_keys(self, row: RunRow, vector: NoisyVector) -> None:
+        """Stores the keys of a discovery beside their counts."""
+        if (vector.keys is None) != (vector.threshold is None):
+            raise InternalError(f"run {row.run} drew keys without a threshold")
+        if vector.keys is None or vector.threshold is None:
+            return
+        if len(vector.keys) != len(vector.values) or any(n <= vector.threshold for n in vector.values):
+            raise InternalError(f"run {row.run} drew keys that are not those above its threshold")
+        keys = json.dumps(vector.keys, ensure_ascii=False, separators=(",", ":"))
+        self._run(
+            "INSERT INTO discovered VALUES (?, ?, ?, ?, ?)",
+            *(row.run, vector.key, vector.threshold, keys, _keys_digest(vector.threshold, keys)),
+        )
 
     def used(self, row: RunRow) -> dict[str, tuple[NoisyVector, ...]]:
         """The vectors of a run, by key, in the order in which they were drawn."""
@@ -163,25 +181,35 @@ class Runs:
 
     def _vectors(self, which: str, *given: str) -> dict[str, tuple[NoisyVector, ...]]:
         rows = self._rows(
-            f"SELECT v.key, v.snapshot, v.scale, v.rho, v.noisy, v.digest FROM vectors v {which} ORDER BY v.key, v.rowid",
+            "SELECT v.key, v.snapshot, v.scale, v.rho, v.noisy, v.delta, v.digest, d.threshold, d.keys, d.digest "
+            f"FROM vectors v LEFT JOIN discovered d ON d.run = v.run AND d.key = v.key {which} ORDER BY v.key, v.rowid",
             *given,
         )
         found: dict[str, tuple[NoisyVector, ...]] = {}
-        for key, snapshot, scale, rho, noisy, digest in rows:
-            if hashlib.sha256(noisy).hexdigest() != digest:
+        for key, snapshot, scale, rho, noisy, delta, digest, threshold, keys, keys_digest in rows:
+            if hashlib.sha256(noisy).hexdigest() != digest or (
+                keys is not None and _keys_digest(threshold, keys) != keys_digest
+            ):
                 raise LedgerError(
                     "a stored noisy vector is damaged: restore the last sound copy of the ledger"
                 )
-            found[key] = (*found.get(key, ()), NoisyVector(key, snapshot, scale, rho, _unpacked(noisy)))
+            read = None if keys is None else tuple(tuple(pair) for pair in json.loads(keys))
+            vector = NoisyVector(key, snapshot, scale, rho, _unpacked(noisy), delta, threshold, read)
+            found[key] = (*found.get(key, ()), vector)
         return found
 
-    def seen_rho(self, row: RunRow) -> int:
+    def seen_loss(self, row: RunRow) -> Loss:
         """The sum of the losses of the vectors that a run uses."""
         rows = self._rows(
-            "SELECT v.rho FROM uses u JOIN vectors v ON v.run = u.drawn_by AND v.key = u.key WHERE u.run = ?",
+            "SELECT v.rho, v.delta FROM uses u JOIN vectors v ON v.run = u.drawn_by AND v.key = u.key WHERE u.run = ?",
             row.run,
         )
-        return sum(rho for (rho,) in rows)
+        return sum((Loss(rho, delta) for rho, delta in rows), NOTHING)
+
+    def fresh_loss(self, row: RunRow) -> Loss:
+        """What the lifetime account was charged for a run."""
+        rows = self._rows("SELECT lifetime_rho, lifetime_delta FROM items WHERE run = ?", row.run)
+        return sum((Loss(rho, delta) for rho, delta in rows), NOTHING)
 
     def run_books(self) -> dict[str, books.RunBook]:
         """All runs, in the form in which the entries add up."""
@@ -236,6 +264,10 @@ class Runs:
         if changed != 1:
             raise InternalError(f"run {row.run} changed inside a transaction")
         return self.run(row.run)
+
+
+def _keys_digest(threshold: int, keys: str) -> str:
+    return hashlib.sha256(f"{threshold}\n{keys}".encode()).hexdigest()
 
 
 def _packed(values: tuple[int, ...]) -> bytes:

@@ -1,8 +1,8 @@
--- The ledger's stored format, version 1. It is prose for whoever has to read a ledger without this package.
+-- The ledger's stored format, version 2. It is prose for whoever has to read a ledger without this package.
 --
--- The truth is the table `entries`: a chain of acts in the order of `seq`. Every other table but `vectors` can be
--- computed from it (governance/books.py does, and `check` compares). A kind of entry is never redefined: what changes
--- gets a new name. The version is in PRAGMA user_version, and PRAGMA application_id is 0x4450494c ("DPIL").
+-- The truth is the table `entries`: a chain of acts in the order of `seq`. Every other table but `vectors` and
+-- `discovered` can be computed from it (governance/books.py does, and `check` compares). A kind of entry is never
+-- redefined: what changes gets a new name. The version is in PRAGMA user_version, and PRAGMA application_id is 0x4450494c ("DPIL").
 --
 -- Units: rho in 1e-12, delta in 1e-18, whole numbers of at most 2**62. Digests and hashes are lowercase hexadecimal.
 -- A *fresh draw* is charged to the account it is for and to the account named lifetime; an existing vector shown to
@@ -10,6 +10,7 @@
 --
 -- Versions:
 --   1  the first.
+--   2  the table `discovered`.
 
 -- The one row that says whose ledger this is. `last_at` is the instant of the last act, for the clock check alone: the
 -- entries carry days, because instants of consecutive acts would tell how long a private computation took. If a wrong
@@ -108,6 +109,19 @@ CREATE TABLE vectors (
     PRIMARY KEY (run, key),
     FOREIGN KEY (run, key) REFERENCES items (run, key)
 ) STRICT;
+
+-- The keys of those vectors that count keys which were not known beforehand, released because their noisy counts lie
+-- above `threshold`. `keys` is a JSON list of [group's code, text], in the order of the vector's integers; such a vector's
+-- item says 0 cells. `digest` is the SHA-256 of threshold LF keys.
+CREATE TABLE discovered (
+    run TEXT NOT NULL,
+    key TEXT NOT NULL,
+    threshold INTEGER NOT NULL CHECK (threshold >= 0),
+    keys TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    PRIMARY KEY (run, key),
+    FOREIGN KEY (run, key) REFERENCES vectors (run, key)
+) STRICT, WITHOUT ROWID;
 
 CREATE INDEX vectors_by_measurement ON vectors (snapshot, key);
 

@@ -317,9 +317,12 @@ class SqliteLedger:
         """What the statement says."""
         with self._connection.reading():
             row = self._runs.run(run.id)
+            seen, fresh = self._runs.seen_loss(row), self._runs.fresh_loss(row)
             return Spent(
-                seen_rho=self._runs.seen_rho(row),
-                fresh_rho=self._runs.noun(row).charged_lifetime_units,
+                seen_rho=seen.rho,
+                fresh_rho=fresh.rho,
+                seen_delta=seen.delta,
+                fresh_delta=fresh.delta,
                 account=self._tables.balance(row.account),
                 lifetime=self._tables.balance(LIFETIME),
                 amendments=self._amendments(),

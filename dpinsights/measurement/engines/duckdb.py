@@ -116,6 +116,11 @@ class DuckDb:
         found = self._run(self.render(select)).fetchall()
         return [tuple(None if item is None else int(item) for item in row) for row in found]
 
+    def texts(self, select: Sql) -> list[tuple[int, int, str]]:
+        """The rows: a key, a group, a text."""
+        found = self._run(self.render(select)).fetchall()
+        return [(int(key), int(group), str(text)) for key, group, text in found]
+
     def render(self, select: Sql) -> str:
         """The SQL text of a tree."""
         return select.sql(dialect=DIALECT)

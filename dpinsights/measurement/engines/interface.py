@@ -27,3 +27,7 @@ class Engine(Protocol):
     def rows(self, select: Sql) -> list[tuple[int | None, ...]]:
         """The rows of a SELECT, whole numbers exact at any size."""
         ...
+
+    def texts(self, select: Sql) -> list[tuple[int, int, str]]:
+        """The rows of a SELECT of two whole numbers and a text: released keys alone are asked for."""
+        ...

@@ -1,0 +1,30 @@
+"""What OpenDP's maps state of a planned draw, whichever mechanism draws it."""
+
+from __future__ import annotations
+
+from dpinsights.errors import InternalError
+from dpinsights.mechanisms.noise import GaussianNoise
+from dpinsights.mechanisms.threshold import KeyThreshold
+from dpinsights.model.plan import Discovery, Measured
+
+
+def stated_loss(
+    measurement: Measured, *, unit: str, scale: float, threshold: int | None
+) -> tuple[float, float, float, float]:
+    """map(1) and map(2): rho of one, rho of two, delta of one, delta of two.
+
+    >>> from dpinsights.model.plan import Relation, TextColumn
+    >>> relation = Relation("any", "jd.orders", (), None, None, None, 4, None, "seed")
+    >>> discovery = Discovery(relation, TextColumn("jd.orders", "brand", 50))
+    >>> rho, rho_two, delta, delta_two = stated_loss(discovery, unit="doctest", scale=10.0, threshold=80)
+    >>> round(rho, 9), round(rho_two, 9), delta < delta_two
+    (0.02, 0.08, True)
+    """
+    if not isinstance(measurement, Discovery):
+        noise = GaussianNoise.of(measurement, unit=unit, scale=scale)
+        return noise.rho(1), noise.rho(2), 0.0, 0.0
+    if threshold is None:
+        raise InternalError("keys are not discovered without a threshold")
+    mechanism = KeyThreshold.of(measurement, unit=unit, scale=scale, threshold=threshold)
+    (rho, delta), (rho_two, delta_two) = mechanism.loss(1), mechanism.loss(2)
+    return rho, rho_two, delta, delta_two
