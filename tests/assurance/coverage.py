@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,10 @@ from dpinsights.estimation.agreement import agree, coarser, rolled_up
 from dpinsights.estimation.answers import Answer
 from dpinsights.estimation.estimates import answers
 from dpinsights.estimation.intervals import FINE, Noisy
+from dpinsights.estimation.ranking import discovered
 from dpinsights.measurement.aggregation import exact_vectors
+from dpinsights.measurement.discovery import ExactMap
+from dpinsights.model.noisy import NoisyVector
 from dpinsights.model.plan import Plan, PlannedQuery
 from dpinsights.model.release import Estimate
 from dpinsights.pipeline import Data, define, plan
@@ -47,7 +51,7 @@ BLOCK = 100
 CLEAR = 5.0
 """From how many standard deviations above zero on an interval of a count is never cut at zero."""
 
-LINEAR = frozenset({"count", "sum", "histogram", "pairs"})
+LINEAR = frozenset({"count", "sum", "histogram", "pairs", "top"})
 """Measures whose numbers are single noisy sums."""
 
 SUMS = LINEAR | {"funnel", "retention"}
@@ -69,11 +73,15 @@ REASONS = {
 
 @dataclass(frozen=True)
 class Setting:
-    """A plan over one population: its exact vectors by key, and what is true by table and keys."""
+    """A plan over one population: its exact vectors by key, and what is true by table and keys.
+
+    Of a discovery, `keys` are those of its vector: each a group's code and a text, whether it would be shown or not.
+    """
 
     planned: Plan
     epsilon: Decimal
     exact: Mapping[str, NDArray[np.float64]]
+    keys: Mapping[str, tuple[tuple[str, ...], ...]]
     truth: Mapping[str, Numbers]
 
 
@@ -103,40 +111,63 @@ def setting(folder: Path) -> Setting:
     definitions = define(PARTNERSHIP / "report.yaml")
     planned = plan(definitions)
     sources = write_population(folder / "rows")
+    vectors: dict[str, NDArray[np.float64]] = {}
+    keys: dict[str, tuple[tuple[str, ...], ...]] = {}
     with Data(sources, folder / "rows", folder / "work").reader(definitions.contract) as reader:
-        exact = exact_vectors([draw.measurement for draw in planned.draws], reader)
-    vectors = {key: np.asarray(vector.take(), dtype=np.float64) for key, vector in exact.items()}
+        for key, exact in exact_vectors([draw.measurement for draw in planned.draws], reader).items():
+            taken = exact.take()
+            if isinstance(exact, ExactMap):
+                assert isinstance(taken, Mapping)
+                keys[key] = tuple((str(group), text) for group, text in exact.texts(taken).values())
+                taken = np.array(list(taken.values()))
+            vectors[key] = np.asarray(taken, dtype=np.float64)
     epsilon = definitions.report.budget.epsilon
-    queries = tuple(untested(query) for query in planned.queries)
-    drawn = Setting(replace(planned, queries=queries), epsilon, vectors, truths(Plain(folder / "rows")))
+    queries = tuple(plainly(query) for query in planned.queries)
+    truth = truths(Plain(folder / "rows"))
+    drawn = Setting(replace(planned, queries=queries), epsilon, vectors, keys, truth)
     sums = {query.name for query in queries if query.measure in SUMS}
     for name, answer in tables(drawn, np.random.default_rng(0)).items():
-        for keys, _ in answer.cells:  # what SQL does not mention is nobody
-            drawn.truth[name].setdefault(keys, 0.0 if name in sums else None)
+        for place, _ in answer.cells:  # what SQL does not mention is nobody
+            drawn.truth[name].setdefault(place, 0.0 if name in sums else None)
     return drawn
 
 
-def untested(query: PlannedQuery) -> PlannedQuery:
-    """The query without its test, which has no interval."""
-    return replace(query, asked=query.asked.replace(test=None))
+def plainly(query: PlannedQuery) -> PlannedQuery:
+    """The query without its test, which has no interval; of the most frequent keys all, so that none is chosen by noise."""
+    most = {"most": 1000} if query.measure == "top" else {}
+    return replace(query, asked=query.asked.replace(test=None, **most))
 
 
 def tables(drawn: Setting, rng: np.random.Generator) -> dict[str, Answer]:
     """Every table of one release, its noise drawn by numpy."""
     planned = drawn.planned
-    noisy = {}
+    noisy, found = {}, {}
     for draw in planned.draws:
         exact = drawn.exact[draw.key]
         values = exact + noise(draw.scale, len(exact), rng)
         noisy[draw.key] = tuple(Noisy(value, draw.scale) for value in values.tolist())
     agreement = agree(planned.families, noisy)
-    found = {}
     for query in planned.queries:
+        (first, *_) = query.parts
+        if first.key in drawn.keys:
+            found[query.name] = _all_keys(drawn, query, noisy[first.key])
+            continue
         sums = {part.role: rolled_up(noisy[part.key], part.cells) for part in query.parts}
-        agreed = coarser(agreement.tables.get(query.parts[0].key), query.parts[0].cells)
+        agreed = coarser(agreement.tables.get(first.key), first.cells)
         for answer in answers(query, sums, planned.confidence, agreed):
-            found[f"{query.name}.{answer.part}" if answer.part else query.name] = answer
+            cells = sorted(answer.cells, key=itemgetter(0)) if query.measure == "top" else answer.cells
+            name = f"{query.name}.{answer.part}" if answer.part else query.name
+            found[name] = replace(answer, cells=tuple(cells))
     return found
+
+
+def _all_keys(drawn: Setting, query: PlannedQuery, noisy: Sequence[Noisy]) -> Answer:
+    """What a discovery would say of every key, whether it would be shown or not."""
+    (first, *_) = query.parts
+    values, scale = tuple(int(one.value) for one in noisy), noisy[0].scale
+    vector = NoisyVector(first.key, "", scale, 1, values, keys=drawn.keys[first.key])
+    answer = discovered(query, vector, drawn.planned.confidence)
+    return replace(answer, cells=tuple(sorted(answer.cells, key=itemgetter(0))))
 
 
 def covered(drawn: Setting, block: int, draws: int) -> dict[str, NDArray[np.int64]]:
@@ -207,7 +238,8 @@ def written(found: Sequence[Coverage], *, draws: int, epsilon: Decimal, day: dat
         "The share of noise draws in which a printed interval held the true value, number by number, for every table of the",
         f"thirty questions: {draws:,} draws over one made-up population of 4,000 customers, at epsilon {epsilon} for the report.",
         "True means the population's own clipped, k-limited statistic, computed by plain SQL on the same rows. Numbers of few",
-        "customers and ratios over few are among them, and so are draws whose interval is too wide to have a value.",
+        "customers and ratios over few are among them, and so are draws whose interval is too wide to have a value. A",
+        "discovered key counts whether its count passes the threshold or not; given that it is shown it is covered less often.",
         "",
         f"    python -m tests.assurance.coverage --draws {draws} > docs/coverage.md",
         "",

@@ -126,6 +126,10 @@ QUERIES: dict[str, Query] = {
     "q25_by_county": dpi.count(by="bank.customers.county", out_of="residents", population="shared"),
     "q25_by_prefecture": dpi.count(by="prefecture", out_of="residents_of_prefectures", population="shared"),
     "q25_penetration": dpi.share("also_shops", by="bank.customers.county", population="bank"),
+    "q26_top_brands": dpi.top(
+        "shop.orders.brand", most=20, by=TIER, groups_per_customer=30, population="shared"
+    ),
+    "q26_top_categories": dpi.top(CATEGORY, most=2, by=TIER, groups_per_customer=4, population="shared"),
     "q27_rfm": dpi.crosstab("recency", "frequency", "monetary", population="shop"),
     "q28_median_days": dpi.quantile(
         "days_to_product",

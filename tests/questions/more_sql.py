@@ -104,6 +104,12 @@ MORE: dict[str, str] = {
             FROM range(24) r(c) GROUP BY ALL)
         SELECT prefecture, count(*) / any_value(n) FROM person JOIN census USING (prefecture) WHERE shared GROUP BY ALL""",
     "q25_penetration": "SELECT county, avg(shop::INT) FROM person WHERE bank AND county IS NOT NULL GROUP BY ALL",
+    "q26_top_brands": """SELECT tier, brand, count(DISTINCT customer_id) AS n FROM orders JOIN person USING (customer_id)
+        WHERE shared GROUP BY tier, brand HAVING n > 2
+        QUALIFY row_number() OVER (PARTITION BY tier ORDER BY n DESC, brand) <= 20""",
+    "q26_top_categories": """SELECT tier, category, count(DISTINCT customer_id) AS n FROM orders
+        JOIN person USING (customer_id) WHERE shared GROUP BY tier, category
+        QUALIFY row_number() OVER (PARTITION BY tier ORDER BY n DESC) <= 2""",
     "q27_rfm": """SELECT CASE WHEN last_order < '2016-07-01' THEN 'r1' WHEN last_order < '2017-01-01' THEN 'r2'
             WHEN last_order < '2017-07-01' THEN 'r3' WHEN last_order < '2017-10-01' THEN 'r4' ELSE 'r5' END,
             CASE WHEN orders < 2 THEN 'f1' WHEN orders < 4 THEN 'f2' WHEN orders < 8 THEN 'f3' WHEN orders < 16 THEN 'f4'

@@ -14,7 +14,7 @@ from tests.questions.more_sql import MORE
 
 ORDERS = """
 CREATE TABLE orders AS
-SELECT customer_id, ordered_on, returned, least(amount, 2000) AS amount, strftime(ordered_on, '%Y-%m') AS month,
+SELECT customer_id, ordered_on, returned, brand, least(amount, 2000) AS amount, strftime(ordered_on, '%Y-%m') AS month,
     CASE WHEN category IN ('phones', 'apparel', 'food') THEN category ELSE 'other' END AS category
 FROM '{0}/shop.orders.parquet' WHERE ordered_on >= '2016-01-01' AND ordered_on < '2018-01-01'
 """

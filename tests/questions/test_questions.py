@@ -23,10 +23,10 @@ from tests.questions.truth import (
     fitted,
     gini,
     lorenz,
+    quantiles,
     rank_correlation,
     spends,
     top_share,
-    truths,
 )
 from tests.real.nearly_exact import NearlyExact, nearly_exact
 
@@ -70,7 +70,7 @@ def value(released: NearlyExact, name: str, *keys: str) -> float:
 
 
 def test_there_are_thirty_questions() -> None:
-    assert len(QUESTIONS) == 29  # 26 is missing
+    assert QUESTIONS == [f"q{number:02}" for number in range(1, 31)]
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
@@ -92,6 +92,7 @@ def test_every_cell_is_what_sql_says(name: str, released: NearlyExact, plain: Pl
     table = released.tables[name]
     found, expected = estimates(released, name), plain.numbers(ANSWERS[name])
     assert set(expected) <= set(found) and expected
+    assert set(expected) == set(found) or table.measure != "top"
     for keys, estimate in found.items():
         exact = expected.get(keys)
         if exact is None and table.measure in SUMS and not table.name.endswith((".rates", ".change")):
@@ -126,7 +127,7 @@ def test_every_table_is_compared(released: NearlyExact) -> None:
 def test_quantiles_lie_between_the_cuts_around_them(name: str, released: NearlyExact, plain: Plain) -> None:
     column, groups, cuts, highest, at = QUANTILES[name]
     edges = np.array([0, *cuts, highest], dtype=float)
-    found, exact = estimates(released, name), truths(plain)[name]
+    found, exact = estimates(released, name), quantiles(plain, name)
     tight = 0
     for group, who in groups.items():
         rows = plain.rows(f"SELECT {column} FROM person WHERE {who}")

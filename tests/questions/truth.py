@@ -54,18 +54,17 @@ CONCENTRATIONS: dict[str, tuple[Groups, Sequence[int], float]] = {
     "q30_concentration_by_tier": (OF_TIERS, (100, 300, 700, 1500, 3000), 0.2),
 }
 
+BUYERS = """SELECT tier, {0}, count(DISTINCT customer_id) FROM orders JOIN person USING (customer_id) WHERE shared
+    GROUP BY tier, {0}"""
+"""Every key, whether it is shown or not."""
+
 
 def truths(plain: Plain) -> dict[str, Numbers]:
     """The numbers of each table."""
     found = {name: plain.numbers(statement) for name, statement in ANSWERS.items()}
-    for name, (column, groups, _, _, at) in QUANTILES.items():
-        found[name] = {
-            (*keys, f"p{p * 100:g}"): plain.number(
-                f"SELECT quantile_disc({column}, {p}) FROM person WHERE {who}"
-            )
-            for keys, who in groups.items()
-            for p in at
-        }
+    found |= {name: quantiles(plain, name) for name in QUANTILES}
+    found["q26_top_brands"] = plain.numbers(BUYERS.format("brand"))
+    found["q26_top_categories"] = plain.numbers(BUYERS.format("category"))
     found["q16_rank_of_level_and_tier"] = {(): rank_correlation(plain)}
     for name, (select, terms) in REGRESSIONS.items():
         coefficients, explained = fitted(plain, select)
@@ -82,6 +81,16 @@ def truths(plain: Plain) -> dict[str, Numbers]:
             (*keys, *point): y for keys, each in held.items() for point, y in lorenz(each, cuts)
         }
     return found
+
+
+def quantiles(plain: Plain, name: str) -> Numbers:
+    """The least values with enough customers at or below them, of one table."""
+    column, groups, _, _, at = QUANTILES[name]
+    return {
+        (*keys, f"p{p * 100:g}"): plain.number(f"SELECT quantile_disc({column}, {p}) FROM person WHERE {who}")
+        for keys, who in groups.items()
+        for p in at
+    }
 
 
 def rank_correlation(plain: Plain) -> float:

@@ -11,18 +11,21 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from dpinsights.estimation.estimates import tables
+from dpinsights.estimation.estimates import Loss, tables
 from dpinsights.estimation.rates import scale_of
 from dpinsights.measurement.aggregation import exact_vectors
 from dpinsights.measurement.privatizing import privatize
 from dpinsights.mechanisms.noise import GaussianNoise
+from dpinsights.mechanisms.threshold import KeyThreshold
 from dpinsights.model.noisy import NoisyVector
-from dpinsights.model.plan import Draw, PlannedQuery
+from dpinsights.model.plan import Discovery, Draw, PlannedQuery
 from dpinsights.model.policy import Sources
 from dpinsights.model.release import ResultTable
 from dpinsights.pipeline import Data, define, plan
 
 SCALE = 0.1
+THRESHOLD = 2
+"""Discovered keys of more customers than this are released: the fewest for which a loss can be stated."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,9 @@ def nearly_exact(folder: Path, sources: Sources, data: Path, work: Path) -> Near
     draws = tuple(_at_scale(draw, planned.partnership) for draw in planned.draws)
     with Data(sources, data, work).reader(definitions.contract) as reader:
         exact = exact_vectors([draw.measurement for draw in draws], reader)
-    noisy = privatize(draws, exact, partnership=planned.partnership, snapshot=sources.snapshot)
+        noisy = privatize(draws, exact, partnership=planned.partnership, snapshot=sources.snapshot)
     vectors = {vector.key: (vector,) for vector in noisy}
-    found = tables(replace(planned, draws=draws), vectors, dict.fromkeys(vectors, (0.0, 0.0)))
+    found = tables(replace(planned, draws=draws), vectors, dict.fromkeys(vectors, Loss(0.0, 0.0)))
     quotients = [query for query in planned.queries if query.measure in ("mean", "share", "ratio")]
     return NearlyExact(
         {table.name: table for table in found},
@@ -58,6 +61,12 @@ def nearly_exact(folder: Path, sources: Sources, data: Path, work: Path) -> Near
 
 def _at_scale(draw: Draw, partnership: str) -> Draw:
     m = draw.measurement
+    if isinstance(m, Discovery):
+        mechanism = KeyThreshold.of(m, unit=partnership, scale=SCALE, threshold=THRESHOLD)
+        (rho, delta), (rho_two, delta_two) = mechanism.loss(1), mechanism.loss(2)
+        return Draw(
+            m, mechanism.rho_units, SCALE, rho, rho_two, mechanism.delta_units, delta, delta_two, THRESHOLD
+        )
     noise = GaussianNoise.of(m, unit=partnership, scale=SCALE)
     return Draw(m, noise.rho_units, SCALE, noise.rho(1), noise.rho(2))
 
