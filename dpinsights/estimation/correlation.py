@@ -1,11 +1,14 @@
 """Correlations from noisy sums, with intervals for noise only.
 
 A correlation is a quotient A / D of two polynomials in the noisy sums, with D the root of a product of two spreads.
-Its interval is the set of all t for which A - tD is within its own noise of zero: Fieller's set, with the variances and
-the covariance of A and D by the delta method. As A - tD is close to linear where A / D isn't, the set covers at group
-sizes and noise where a percentile interval of a parametric bootstrap doesn't, and it needs no random numbers: the same
-noisy sums always have the same interval. Where the number of customers or one of the spreads isn't distinguishable
-from zero, the interval is everything from -1 to 1 and there is no value.
+Its interval is the set of all t for which A - tD is within its own noise of zero: Fieller's set, with the variances
+and the covariance of A and D by the delta method. A - tD is close to linear where A / D isn't, and the set needs no
+random numbers: the same noisy sums always have the same interval. Against the percentile interval of a parametric
+bootstrap (399 redraws of the noise; 36 cases of 300 and 10,000 customers, 1,000 draws each), the set covered 0.940 or
+more and the bootstrap 0.937 or more, with intervals of about the same length. So for correlations a bootstrap would do
+nearly as well, and the set is taken because it repeats and costs nothing; for R squared it wouldn't (see
+`regression`). Where the number of customers or one of the spreads isn't distinguishable from zero, the interval is
+everything from -1 to 1 and there is no value.
 
 All polynomials are unbiased: what squares and cubes of the noise add on average is taken off.
 """

@@ -7,6 +7,11 @@ Fieller's set, with D = 1 / c'G^-1 c as the denominator (for one coefficient: th
 don't explain, by Frisch, Waugh and Lovell), and it is bounded exactly where D is distinguishable from zero. What noise
 in the other predictors adds to second order is added to the variance; without it the intercept of collinear
 predictors misses too often. No random numbers: the same noisy moments always have the same intervals.
+
+Measured against the percentile interval of a parametric bootstrap (299 redraws of the noise; 54 cases of 500 draws, so
+that the least of them is low by chance), coefficients covered 0.928 or more and the bootstrap's 0.914 or more. For
+R squared the bootstrap covered 0.07 where nothing is explained (5,000 customers, 2 predictors, noise of a fifth of the
+least eigenvalue), as redrawn noise explains what isn't there twice over; the intervals here covered 0.952 or more.
 """
 
 from __future__ import annotations

@@ -133,6 +133,7 @@ def trend(
     scale_totals: ArrayLike,
     scores: ArrayLike | None = None,
     *,
+    most: int = 1,
     draws: int = DRAWS,
 ) -> Tested:
     """Cochran and Armitage's test that a rate neither rises nor falls with the scores of its bins.
@@ -141,6 +142,9 @@ def trend(
         successes, totals: (k,) noisy counts; the customers counted in successes are among those in totals.
         scale_successes, scale_totals: standard deviations of the independent noise, one for all bins or (k,).
         scores: (k,) public numbers of the bins; 0 to k - 1 if None.
+        most: the most bins that one customer is in. What a customer adds to the score is a sum of so many terms, whose
+            square is at most so many times the sum of their squares: the sampling variance is taken that many times,
+            which finds less. With 1 in its place, customers who are in 3 bins of 12 give a level of 0.23.
         draws: how many data sets a Monte Carlo p-value draws.
 
     Raises:
@@ -149,7 +153,7 @@ def trend(
     >>> round(trend([10, 20, 30], [100, 100, 100], 0.0, 0.0).statistic, 2)
     3.54
     """
-    return score_trend("trend", successes, totals, scale_successes, scale_totals, scores, draws)
+    return score_trend("trend", successes, totals, scale_successes, scale_totals, scores, draws, most)
 
 
 def score_trend(
@@ -160,6 +164,7 @@ def score_trend(
     scale_totals: ArrayLike,
     scores: ArrayLike | None,
     draws: int,
+    most: int = 1,
 ) -> Tested:
     """`trend` under another name; with two bins it is the two-sample test of shares."""
     s, t = (np.asarray(each, dtype=np.float64) + 0.0 for each in (successes, totals))
@@ -172,7 +177,7 @@ def score_trend(
     total, own = float(t.sum()), float(np.linalg.norm(noise_t))
     if total <= TESTABLE * own:
         return Tested(name, 0.0, None, None)
-    z = float(_score(s[None], t[None], noise_s, noise_t, w)[0])
+    z = float(_score(s[None], t[None], noise_s, noise_t, w, most)[0])
     if math.isnan(z):
         return Tested(name, 0.0, None, None)
     rate = min(max(float(s.sum()) / total, 0.0), 1.0)
@@ -181,22 +186,22 @@ def score_trend(
     if total < CLEAR * own or total * min(rate, 1 - rate) < FEWEST * len(s):
 
         def null(rng: np.random.Generator) -> Reals:
-            drawn_s = rng.binomial(sizes, rate, size=(draws, len(s))) + rng.normal(
-                0.0, noise_s, (draws, len(s))
-            )
+            hits = rng.binomial(sizes, rate, size=(draws, len(s)))
+            drawn_s = sizes * rate + math.sqrt(most) * (hits - sizes * rate)
+            drawn_s += rng.normal(0.0, noise_s, (draws, len(s)))
             drawn_t = sizes + rng.normal(0.0, noise_t, (draws, len(s)))
-            return np.abs(np.nan_to_num(_score(drawn_s, drawn_t, noise_s, noise_t, w)))
+            return np.abs(np.nan_to_num(_score(drawn_s, drawn_t, noise_s, noise_t, w, most)))
 
         p_value = _monte_carlo(abs(z), null, np.concatenate([s, t]))
     return Tested(name, z, None, p_value)
 
 
-def _score(s: Reals, t: Reals, noise_s: Reals, noise_t: Reals, scores: Reals) -> Reals:
+def _score(s: Reals, t: Reals, noise_s: Reals, noise_t: Reals, scores: Reals, most: int) -> Reals:
     """z of each of b data sets, (b, k): the sum of (w - mean w)(S - pT), whose noise is that of S - pT."""
     total = np.maximum(t.sum(axis=1, keepdims=True), 1.0)
     rate = np.clip(s.sum(axis=1, keepdims=True) / total, 0.0, 1.0)
     w = scores - (scores * t).sum(axis=1, keepdims=True) / total
-    sampling = rate[:, 0] * (1 - rate[:, 0]) * np.maximum((w**2 * t).sum(axis=1), 0.0)
+    sampling = most * rate[:, 0] * (1 - rate[:, 0]) * np.maximum((w**2 * t).sum(axis=1), 0.0)
     variance = sampling + (w**2 * (noise_s**2 + rate**2 * noise_t**2)).sum(axis=1)
     root = np.sqrt(np.where(variance > 0, variance, np.nan))
     return np.asarray((w * (s - rate * t)).sum(axis=1) / root)

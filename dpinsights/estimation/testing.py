@@ -102,6 +102,7 @@ def _trends(query: PlannedQuery, sums: Sums) -> Iterator[Found]:
                 [noisy.value for noisy in below],
                 [noisy.scale for noisy in above],
                 [noisy.scale for noisy in below],
+                most=min(query.k or 1, len(places)),
             ),
         )
 

@@ -116,6 +116,24 @@ def test_no_trend() -> None:
         trend([1, 2], [3, 4], 0.0, 0.0, [1.0, 1.0])
 
 
+def in_three_bins(n: int, scale: float, rng: np.random.Generator) -> Tested:
+    """Each customer has one answer, counted in three of twelve bins: nothing depends on the bin."""
+    first, answer = rng.integers(0, 10, n), rng.random(n) < 0.3
+    places = first[:, None] + np.arange(3)
+    sizes = np.bincount(places.ravel(), minlength=12).astype(float)
+    hits = np.bincount(places[answer].ravel(), minlength=12).astype(float)
+    noise_s, noise_t = rng.normal(0, scale, (2, 12)) if scale else np.zeros((2, 12))
+    return trend(hits + noise_s, sizes + noise_t, scale, scale, most=3, draws=199)
+
+
+@pytest.mark.parametrize(("n", "scale"), [(3_000, 0.0), (3_000, 20.0), (300, 5.0)])
+def test_customers_in_several_bins_do_not_make_a_trend(n: int, scale: float) -> None:
+    """Taken for different customers they would in one of five data sets."""
+    rng = np.random.default_rng(5)
+    p = [in_three_bins(n, scale, rng).p_value for _ in range(400)]
+    assert sum(x is not None and x <= 0.05 for x in p) <= 33
+
+
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.integers(0, 5))
 def test_benjamini_hochberg_is_scipys_with_none_as_one(p: list[float], nones: int) -> None:
     adjusted = false_discovery_control([*p, *[1.0] * nones])
@@ -135,6 +153,7 @@ EXACT = [
     bins(100_000, 12, 0.02, 417),
     exposed(500, 20_000, 0.05, 10),
     exposed(20_000, 20_000, 0.02, 60),
+    means(5_000, 5_000, 5),
     means(5_000, 5_000, 30),
 ]
 AT_MOST = [
