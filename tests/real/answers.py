@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from math import floor
 from pathlib import Path
@@ -14,6 +14,7 @@ import duckdb
 import pytest
 
 from dpinsights.model.policy import Sources
+from dpinsights.pipeline import define
 from tests.real.nearly_exact import NearlyExact, nearly_exact
 
 HERE = Path(__file__).resolve().parent
@@ -22,7 +23,7 @@ SHARED = HERE.parents[2] / "shared" / "data"
 Numbers = dict[tuple[str, ...], float]
 Query = Mapping[str, Any]
 
-CUTS_EACH = 40
+CUTS_EACH = 12
 """Into how many parts a bin is cut to find a quantile in it."""
 
 
@@ -81,7 +82,7 @@ class Answers:
         A quantile at (i - 1/2)/n is the i-th smallest of n values, without noise, and DuckDB's `quantile_cont`
         interpolates between the two nearest such values. In a bin one step wide all values are its lower edge.
         """
-        ranks = {group: [_around(n, p) for p in probabilities] for group, n in sizes.items()}
+        ranks = {group: [place_of(n, p) for p in probabilities] for group, n in sizes.items()}
         wanted = {
             (group, i): str(round((i - Decimal("0.5")) / Decimal(sizes[group]), 12))
             for group, pairs in ranks.items()
@@ -94,16 +95,16 @@ class Answers:
         order = {(group, i): values[group, at.index(p)] for (group, i), p in wanted.items()}
         found = {}
         for group, pairs in ranks.items():
-            for p, (low, part) in zip(probabilities, pairs, strict=True):
-                above = order[group, low + 1] if part else order[group, low]
-                found[*group, str(p)] = order[group, low] + part * (above - order[group, low])
+            for p, place in zip(probabilities, pairs, strict=True):
+                found[*group, str(p)] = between(_ranked(order, group), place)
         return found
 
     def _to_the_step(
         self, query: Query, wanted: set[tuple[tuple[str, ...], int]]
     ) -> dict[tuple[tuple[str, ...], int], float]:
         """The lower edges of the bins that the quantiles lie in, once those are one step wide."""
-        cuts = [Decimal(str(cut)) for cut in query["cuts"]]
+        first = {Decimal(str(cut)) for cut in query["cuts"]}
+        cuts = sorted(first)
         while True:
             table = self.ask({"q": {**query, "cuts": [str(cut) for cut in cuts]}}).tables["q"]
             assert table.low is not None and table.high is not None
@@ -120,7 +121,8 @@ class Answers:
             wide = [pair for pair in set(bins.values()) if pair[1] - pair[0] > table.step]
             if not wide:
                 return {here: float(low) for here, (low, _) in bins.items()}
-            cuts = sorted({cut for pair in set(bins.values()) for cut in _finer(*pair, table.step)} - set(edges[::len(edges) - 1]))
+            finer = {cut for pair in wide for cut in _finer(*pair, table.step)}
+            cuts = sorted((first | finer | set(itertools.chain(*bins.values()))) - {table.low, table.high})
 
     def rows(self, question: str) -> list[dict[str, Any]]:
         """The rows of truth.json."""
@@ -137,10 +139,23 @@ class Answers:
         return {_group(row[:-1]): float(row[-1]) for row in rows}
 
 
-def _around(n: float, p: float) -> tuple[int, float]:
-    """Between which smallest value and the next the quantile lies, and how far along."""
+def _ranked(
+    values: Mapping[tuple[tuple[str, ...], int], float], group: tuple[str, ...]
+) -> Callable[[int], float]:
+    return lambda rank: values[group, rank]
+
+
+def place_of(n: float, p: float) -> tuple[int, float]:
+    """After which smallest value of n the quantile lies, and how far along to the next: DuckDB's `quantile_cont`."""
     place = round((n - 1) * p, 9)
     return floor(place) + 1, place - floor(place)
+
+
+def between(value: Callable[[int], float], place: tuple[int, float]) -> float:
+    """What interpolates between the values in order there."""
+    rank, part = place
+    low = value(rank)
+    return low + part * (value(rank + 1) - low) if part else low
 
 
 def _finer(low: Decimal, high: Decimal, step: Decimal) -> Iterator[Decimal]:
@@ -169,6 +184,21 @@ def check(answers: Answers, question: str, answered: Answered) -> None:
     assert set(answered.numbers) == set(columns)
     for column in columns:
         same(answered.numbers[column], answers.exact(question, column, *answered.groups))
+
+
+def around(answers: Answers, query: str, exact: Mapping[str, Numbers]) -> None:
+    """Each quantile's interval is the bin of public cuts that the exact quantile is in."""
+    table = answers.released.tables[query]
+    asked = define(answers.definitions / "report.yaml").report.queries[query]
+    assert table.low is not None and table.high is not None and asked.cuts is not None
+    edges = [float(edge) for edge in (table.low, *asked.cuts, table.high)]
+    found = {cell.keys: (float(cell.estimate.low), float(cell.estimate.high)) for cell in table.cells}
+    bins = {
+        (*group, name): next((a, b) for a, b in itertools.pairwise(edges) if a <= number < b)
+        for name, numbers in exact.items()
+        for group, number in numbers.items()
+    }
+    assert bins == {keys: found[keys] for keys in bins}
 
 
 def sizes(answers: Answers) -> Answered:

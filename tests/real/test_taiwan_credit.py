@@ -7,16 +7,28 @@ from math import ceil, sqrt
 
 import pytest
 
-from tests.real.answers import Answered, Answers, Numbers, at, check, largest, only, same, sizes
+from tests.real.answers import (
+    Answered,
+    Answers,
+    Numbers,
+    Query,
+    around,
+    at,
+    check,
+    largest,
+    only,
+    same,
+    sizes,
+)
 
-LIMITS = {"quantile": "bank.customers.credit_limit_ntd", "population": "bank"}
-BILLS = {
-    "quantile": "average_bill",
+LIMITS: Query = {"quantile": "bank.customers.credit_limit_ntd", "population": "bank"}
+BILLS: Query = {
+    "quantile": "billed_in_all",
     "population": "shared",
     "by": ["bank.customers.default_next_month"],
-    "cuts": [20000, 100000],
+    "cuts": [0, 100000, 600000],
 }
-PAID = {"quantile": "paid", "population": "shop", "cuts": [10000, 100000, 1000000]}
+PAID: Query = {"quantile": "paid", "population": "shop", "cuts": [10000, 100000, 1000000]}
 
 
 def q02(bank: Answers) -> Answered:
@@ -65,18 +77,21 @@ def q08(bank: Answers) -> Answered:
 def q09(bank: Answers) -> Answered:
     """All segments are declared, and the largest of the released ones are taken."""
     found = largest(bank["paid_by_segment"], 5)
-    return Answered(("sex", "education", "marital_status"), {"paid": found, "n": only(bank["segments"], found)})
+    return Answered(
+        ("sex", "education", "marital_status"), {"paid": found, "n": only(bank["segments"], found)}
+    )
 
 
 def q10(bank: Answers) -> Answered:
-    """A customer's average bill is rounded half-even to a hundredth."""
+    """Six bills each: an average bill is a sixth of their sum, which is a whole number of dollars."""
     found = bank.quantiles(BILLS, bank["by_default"], [0.5, 0.9])
-    rounded = {"median_bill": at(found, "0.5"), "p90_bill": at(found, "0.9")}
-    exact = {column: bank.exact("Q10", column, "default_next_month") for column in rounded}
-    for column, numbers in rounded.items():
-        assert numbers == pytest.approx(exact[column], rel=0, abs=0.005)
-    # With their half hundredth known, they are equal: sixths of a dollar are what an average of six bills can be.
-    return Answered(("default_next_month",), {"n": bank["by_default"], **exact})
+    sixths = {group: number / 6 for group, number in found.items()}
+    numbers = {
+        "n": bank["by_default"],
+        "median_bill": at(sixths, "0.5"),
+        "p90_bill": at(sixths, "0.9"),
+    }
+    return Answered(("default_next_month",), numbers)
 
 
 def q11(bank: Answers) -> Answered:
@@ -109,21 +124,27 @@ def q14(bank: Answers) -> Answered:
     names = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "mx": 1.0}
     found = bank.quantiles(PAID, bank["shop_size"], list(names.values()))
     cut = ceil(found["0.99",])
-    query = {"concentration": "paid", "population": "shop", "cuts": [cut]}
+    query: Query = {"concentration": "paid", "population": "shop", "cuts": [cut]}
     lorenz = bank.ask({"tail": query}).tables["tail.lorenz"]
     [below] = [float(cell.estimate.value or 0) for cell in lorenz.cells if cell.keys == (str(cut), "sum")]
-    return Answered((), {**{name: at(found, str(p)) for name, p in names.items()}, "top1pct_share": {(): 1 - below}})
+    return Answered(
+        (), {**{name: at(found, str(p)) for name, p in names.items()}, "top1pct_share": {(): 1 - below}}
+    )
 
 
 def q15(bank: Answers) -> Answered:
-    """The released deviation is the population's, which divides by n; truth.json's is the sample's, by n - 1."""
+    """Of the bills' sum: six times the average bill, with the same correlation.
+
+    The released deviation is the population's, which divides by n; truth.json's is the sample's, by n - 1.
+    """
     n = bank["shared_size"][()]
     sample = sqrt(n / (n - 1))
-    spreads: dict[str, Numbers] = {
-        column: {(): bank[query][()] * sample}
-        for column, query in {"sd_limit": "limit_spread", "sd_bill": "bill_spread"}.items()
+    numbers: dict[str, Numbers] = {
+        "r": bank["limit_with_bill"],
+        "sd_limit": {(): bank["limit_spread"][()] * sample},
+        "sd_bill": {(): bank["bill_spread"][()] / 6 * sample},
     }
-    return Answered((), {"r": bank["limit_with_bill"], **spreads})
+    return Answered((), numbers)
 
 
 QUESTIONS: dict[str, Callable[[Answers], Answered]] = {
@@ -139,3 +160,46 @@ def test_a_question_is_answered(question: str, bank: Answers) -> None:
 
 def test_every_question_is_answered(bank: Answers) -> None:
     assert set(QUESTIONS) == set(bank.questions)
+
+
+def test_intervals_of_quantiles_are_the_cuts_around_them(bank: Answers) -> None:
+    around(bank, "limit_quantiles", {f"p{p}": bank.exact("Q06", f"p{p}") for p in (10, 25, 50, 75, 90, 99)})
+    by = "default_next_month"
+    around(
+        bank,
+        "bill_quantiles",
+        {"p50": bank.exact("Q10", "median_bill", by), "p90": bank.exact("Q10", "p90_bill", by)},
+    )
+    around(bank, "paid_quantiles", {f"p{p}": bank.exact("Q14", f"p{p}") for p in (50, 90, 99)})
+
+
+def test_at_all_values_that_occur_a_quantile_is_the_cut_below_it(bank: Answers) -> None:
+    cells = bank.released.tables["limit_quantiles"].cells
+    assert {cell.keys[-1]: float(cell.estimate.low) for cell in cells} == bank.rows("Q06")[0]
+
+
+def test_a_tail_share_lies_between_its_bounds(bank: Answers) -> None:
+    """Of exactly a hundredth of the customers, the last of them in part, where truth.json has whole ones."""
+    cells = bank.released.tables["paid_concentration"].cells
+    [top] = [cell.estimate for cell in cells if cell.keys == ("top",)]
+    exact = bank.sql("""SELECT sum(paid * greatest(0, least(1, 0.01 * n + 1 - place))) / sum(paid) FROM (
+        SELECT paid, row_number() OVER (ORDER BY paid DESC) AS place, count(*) OVER () AS n FROM (
+        SELECT sum(payment_amount_ntd) AS paid FROM '{0}/shop_statements.parquet' GROUP BY customer_id))""")[
+        ()
+    ]
+    assert float(top.low) <= exact <= float(top.high) <= exact + 0.03
+
+
+def test_clipped_to_bounds_below_zero(bank: Answers) -> None:
+    """Credit balances are negative: clipped per month, per customer and per row, on both sides."""
+    statements, customers = "'{0}/shop_statements.parquet'", "'{0}/bank_customers.parquet'"
+    by_month = f"""SELECT statement_month, sum(greatest(-500, least(20000, bill_amount_ntd)))
+        FROM {statements} GROUP BY 1"""
+    same(bank["billed_clipped"], bank.sql(by_month))
+    by_sex = f"""SELECT sex, sum(greatest(-1000, credit)) FROM {customers} JOIN (
+        SELECT customer_id, sum(bill_amount_ntd) AS credit FROM {statements} WHERE bill_amount_ntd < 0 GROUP BY 1
+        ) USING (customer_id) GROUP BY 1"""
+    same(bank["credit_clipped"], bank.sql(by_sex))
+    by_education = f"""SELECT education, avg(greatest(-100, least(30000, bill_amount_ntd)))
+        FROM {customers} JOIN {statements} USING (customer_id) WHERE age < 40 AND repayment_status >= 0 GROUP BY 1"""
+    same(bank.quotient("bill_clipped"), bank.sql(by_education))
