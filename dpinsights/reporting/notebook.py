@@ -15,7 +15,7 @@ from markupsafe import Markup
 from dpinsights.model.noisy import Balance
 from dpinsights.model.plan import Draw, Forecast, Plan, PlannedQuery
 from dpinsights.model.release import Release
-from dpinsights.reporting.figures import power_text, significant, unit_name
+from dpinsights.reporting.figures import power_text, rounded, significant, unit_name
 from dpinsights.reporting.fragments import check_fragment
 from dpinsights.reporting.statement import bar_share, used_text
 from dpinsights.reporting.templating import PACKAGED, run
@@ -25,6 +25,11 @@ from dpinsights.reporting.words import HTML_LANGUAGE, Words
 EpsilonOf = Callable[[int], Decimal]
 
 _MOST_SCALES = 3
+_TINY = Decimal("0.0001")
+_COUNTED = {
+    "count": "", "histogram": "customers", "pairs": "customers", "top": "", "funnel": "customers",
+    "retention": "customers",
+}  # fmt: skip
 _ABOUT_ONE = frozenset({"sum", "mean", "var", "std", "concentration"})
 
 
@@ -143,16 +148,26 @@ def _scale(draw: Draw, query: PlannedQuery, words: Words) -> str:
 
 
 def _margin(forecast: Forecast, query: PlannedQuery, words: Words) -> str:
-    if query.estimates.startswith("share"):
-        number = significant(forecast.margin * 100, 2, words, ROUND_CEILING)
-        margin = words.text("with_unit", number=number, unit=words.text("points"))
+    share = query.estimates.startswith("share")
+    number = _short(forecast.margin * (100 if share else 1), words)
+    counted = f"unit_{_COUNTED[query.measure] or query.estimates}" if query.measure in _COUNTED else ""
+    if share or counted:
+        unit = words.text("points" if share else counted)
+        margin = words.text("with_unit", number=number, unit=unit)
     else:
-        margin = _with_unit(significant(forecast.margin, 2, words, ROUND_CEILING), query.unit, words)
+        margin = _with_unit(number, query.unit, words)
     if query.measure in ("regression", "concentration"):
         margin = words.text("plan_median", margin=margin)
     if forecast.customers is None:
         return words.text("plan_any_size", margin=margin)
     return words.text("plan_for_size", margin=margin, customers=words.number(Decimal(forecast.customers)))
+
+
+def _short(margin: Decimal, words: Words) -> str:
+    """Two digits, rounded up; of what is tiny, a power of ten."""
+    if 0 < margin < _TINY:
+        return power_text(rounded(margin, margin.adjusted() - 1, ROUND_CEILING))
+    return significant(margin, 2, words, ROUND_CEILING)
 
 
 def _with_unit(number: str, unit: str | None, words: Words) -> str:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from dpinsights.model.names import LANGUAGES
 from dpinsights.model.noisy import Balance
+from dpinsights.model.plan import Forecast
+from dpinsights.model.release import Release
+from dpinsights.model.report import Query
 from dpinsights.reporting.notebook import budget_text, budget_view, plan_text, plan_view, release_view
 from dpinsights.reporting.phrases import PHRASES
+from tests.reporting.measures import measures
 from tests.reporting.parsing import parse
 from tests.reporting.plans import plan
 from tests.reporting.releases import approved, hostile, quarterly
@@ -28,15 +34,19 @@ BALANCES = (
 )
 
 
+@pytest.mark.parametrize(("made", "least"), [(quarterly, 9), (measures, 14)])
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_release_view_holds_numbers_charts_and_marks(language: str) -> None:
-    release = quarterly()
+def test_release_view_holds_numbers_charts_and_marks(
+    language: str, made: Callable[[], Release], least: int
+) -> None:
+    release = made()
     html = release_view(release, language)
     root = parse(html)
     found = [e.attributes["data-address"] for e in root.all("data")]
     assert sorted(found) == sorted(cell.address for table in release.tables for cell in table.cells)
     charts = [e for e in root.all("svg") if e.attributes.get("class") == "chart"]
-    assert len(charts) >= sum(1 for table in release.tables if table.axes)
+    names = {e.attributes["aria-labelledby"].rpartition("-")[0].rpartition("-")[0] for e in charts}
+    assert len(names) >= least
     marks = [e for e in root.all("aside") if e.attributes.get("class") == "marks"]
     assert [e.attributes["data-place"] for e in marks] == ["top", "bottom"]
     for mark in marks:
@@ -87,7 +97,7 @@ def test_plan_says_cost_share_scale_margins_and_what_is_left(language: str) -> N
 def test_plan_text_in_full() -> None:
     assert plan_text(plan(), epsilon_of) == (
         "Plan of partner-quarterly\n"
-        "  Shared <customers>: ε 0.0100, 0.8%, σ 70.8, ± 140, "
+        "  Shared <customers>: ε 0.0100, 0.8%, σ 70.8, ± 140 customers, "
         "shares a draw with spend, shops, paid for once\n"
         "  spend: ε 0.510, 38.6%, σ 80,100 CNY, 70.8, "
         "± 160 CNY at 1,000 customers; ± 16 CNY at 10,000 customers; "
@@ -102,6 +112,48 @@ def test_plan_text_in_full() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("asked", "estimates", "margin", "said"),
+    [
+        (Query(std="x"), "deviation-over-customers", "12.3", "± 13 CNY at 500 customers"),
+        (Query(var="x"), "variance-over-customers", "12.3", "± 13 CNY² at 500 customers"),
+        (Query(histogram="x", cuts=[1]), "customers", "48", "± 48 customers at 500 customers"),
+        (
+            Query(share="x"),
+            "share-of-customers",
+            "0.00000037123",
+            "± 3.8e-5 percentage points at 500 customers",
+        ),
+        (Query(corr=["x", "y"]), "correlation", "0.0000000151", "± 1.6e-8 at 500 customers"),
+        (
+            Query(regression="x", on="y"),
+            "coefficient",
+            "0.2",
+            "± 0.20 CNY (median of the terms) at 500 customers",
+        ),
+        (Query(std="x"), "deviation-over-customers", None, "no forecast: too small beside the noise"),
+    ],
+)
+def test_margins_of_every_measure(asked: Query, estimates: str, margin: str | None, said: str) -> None:
+    made = plan()
+    forecasts = (Forecast(Decimal(margin), 500),) if margin else ()
+    query = replace(made.queries[1], asked=asked, estimates=estimates, forecasts=forecasts)
+    _, line, *_ = plan_text(replace(made, queries=(query,)), epsilon_of).splitlines()
+    assert f", {said}" in line
+
+
+def test_many_draws_are_counted() -> None:
+    made = plan()
+    many = replace(made.queries[1], parts=made.queries[1].parts * 2)
+    assert "more sums" not in plan_text(replace(made, queries=(many,)), epsilon_of)  # each draw once
+    draws = tuple(
+        replace(made.draws[0], measurement=replace(made.draws[0].measurement, high=n)) for n in range(1, 6)
+    )
+    parts = tuple(replace(made.queries[1].parts[0], key=draw.key) for draw in draws)
+    text = plan_text(replace(made, draws=draws, queries=(replace(many, parts=parts),)), epsilon_of)
+    assert "σ 70.8, and 4 more sums" in text
+
+
 def test_budget_text_in_full() -> None:
     assert budget_text(BALANCES, 3 * 10**9, epsilon_of) == (
         "lifetime, all recipients: ε 4.40 spent of 5.00 (88% of ρ), about 2 more like the last\n"
@@ -109,7 +161,9 @@ def test_budget_text_in_full() -> None:
         "exploration: ε 0 spent of 1.00 (0% of ρ), about 3 more like the last\n"
     )
     assert "约可再进行2次" in budget_text(BALANCES, 3 * 10**9, epsilon_of, language="zh")
-    assert budget_text(BALANCES, None, epsilon_of).splitlines()[2] == "exploration: ε 0 spent of 1.00 (0% of ρ)"
+    assert (
+        budget_text(BALANCES, None, epsilon_of).splitlines()[2] == "exploration: ε 0 spent of 1.00 (0% of ρ)"
+    )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
