@@ -19,7 +19,9 @@ def test_names_of_what_queries_mention_and_no_more() -> None:
     queries = (
         replace(
             first,
-            asked=Query(sum="jd.orders.amount", where="icbc.customers.province <> '西藏' and online_spend > 0"),
+            asked=Query(
+                sum="jd.orders.amount", where="icbc.customers.province <> '西藏' and online_spend > 0"
+            ),
         ),
         replace(
             first,
