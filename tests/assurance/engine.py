@@ -15,6 +15,7 @@ from dpinsights.model.plan import Measurement, Relation
 from dpinsights.model.policy import Csv, DuckDbEngine, Engine, Parquet, Sources
 from tests.oracle import databases, files, oracle
 from tests.oracle.databases import Database
+from tests.oracle.measures import KINDS, random_measure
 from tests.oracle.oracle import Contributions
 from tests.oracle.relations import random_query
 
@@ -54,6 +55,15 @@ def contributed(reader: customers.Reader, relation: Relation, values: Sequence[M
     """The bounded relation as the package's SQL makes it, read out whole: only tests do that."""
     table = customers.customer_table(values, reader)
     reader.engine.keep(customers.CUSTOMERS, table.select)
+    return _read_out(reader, table, relation, values)
+
+
+def _read_out(
+    reader: customers.Reader,
+    table: customers.CustomerTable,
+    relation: Relation,
+    values: Sequence[Measurement],
+) -> Contributions:
     bounded = relations.contributions(relation, values, table, reader)
     rows = reader.engine._run(reader.engine.render(bounded)).fetchall()  # type: ignore[attr-defined]
     found: Contributions = {}
@@ -79,12 +89,37 @@ def by_engine(case: Case, folder: Path, format: Format = "parquet") -> Exact:
         return contributed(reader, case.relation, case.values), vectors(reader, case.values)
 
 
-def by_oracle(case: Case, format: Format = "parquet") -> Exact:
+def by_oracle(case: Case, format: Format = "parquet", data: oracle.CleanData | None = None) -> Exact:
     """Relation and vectors by the oracle; no period, as a table with one row a customer has no time column."""
     db = databases.as_text(case.database) if format == "csv" else case.database
-    data = oracle.clean(db.contract, db.tables, db.stored)
+    data = data or oracle.clean(db.contract, db.tables, db.stored)
     pairs = oracle.relation(db.contract, data, case.relation, case.values, None)
     return pairs, [oracle.vector(m, pairs, i) for i, m in enumerate(case.values)]
+
+
+def by_engine_all(cases: Sequence[Case], folder: Path, format: Format = "parquet") -> list[Exact]:
+    """`by_engine` for cases over the same database, read once; their vectors are computed together, as a plan's are."""
+    written = files.write(cases[0].database, folder, format)
+    measured = list(dict.fromkeys(m for case in cases for m in case.values))
+    with opened(written, folder) as reader:
+        exact = dict(zip(measured, vectors(reader, measured), strict=True))
+        table = customers.customer_table(measured, reader)  # which the engine has kept
+        return [
+            (_read_out(reader, table, case.relation, case.values), [exact[m] for m in case.values])
+            for case in cases
+        ]
+
+
+def random_measures(database: Database, seed: int, *, lifted: bool) -> list[Case]:
+    """A random case of each kind over a database; lifted if it is a merge of many."""
+    cases = []
+    for kind in KINDS:
+        relation, values = random_measure(database.schema, seed, kind)
+        if lifted:
+            relation = databases.lift(relation, database)
+            values = tuple(dict.fromkeys(replace(m, relation=relation) for m in values))
+        cases.append(Case(database, relation, values))
+    return cases
 
 
 def random_case(schema_seed: int, seeds: Sequence[int], query_seed: int) -> Case:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.assurance.checks import Check
-from tests.assurance.mutants import MUTANTS, Mutant, killer, passes
+from tests.assurance.measure_mutants import MUTANTS
+from tests.assurance.mutants import Mutant, killer, passes
 
 CHECKS = list(dict.fromkeys(mutant.check for mutant in MUTANTS))
 

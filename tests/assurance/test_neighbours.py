@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from dpinsights.model.expressions import Coalesce, Constant, Cut
 from dpinsights.model.plan import Measurement
+from dpinsights.model.strategy import Kind, Strategy
 from tests.assurance import hand
-from tests.assurance.engine import Case, Exact, by_engine
+from tests.assurance.engine import Case, Exact, by_engine, by_engine_all, random_measures
 from tests.oracle import databases
 from tests.oracle.databases import Database
 from tests.oracle.neighbours import Distance, assert_bounded, assert_local, distance, only, removed
@@ -71,6 +73,49 @@ def test_neighbours(seed: int, tmp_path: Path) -> None:
     assert alone[0] == {
         pair: added for pair, added in before[0].items() if pair[0].endswith(f"/{databases.WORST}")
     }
+
+
+def run_measures(
+    each: list[Database], seed: int, folder: Path
+) -> list[tuple[Exact, tuple[Measurement, ...]]]:
+    """`run` for a relation of each kind that measures need, in one scan."""
+    cases = random_measures(databases.merge(each), seed, lifted=True)
+    return [(exact, case.values) for case, exact in zip(cases, by_engine_all(cases, folder), strict=True)]
+
+
+@pytest.mark.parametrize("seed", [2, *(pytest.param(s, marks=pytest.mark.slow) for s in range(240, 250))])
+def test_neighbours_of_measures(seed: int, tmp_path: Path) -> None:
+    """Eighty pairs for each kind of measure, in all modes; distances are those of the vectors that are drawn."""
+    schema = databases.random_schema(seed)
+    each = [databases.random_database(schema, 1000 * seed + n, customers=8) for n in range(MERGED)]
+    before = run_measures(each, seed, tmp_path / "before")
+    without = run_measures([databases.drop_customer(d, d.worst) for d in each], seed, tmp_path / "without")
+    alone = run_measures([databases.keep_customer(d, d.worst) for d in each], seed, tmp_path / "alone")
+    for (one, values), (other, _), (own, _) in zip(before, without, alone, strict=True):
+        assert_bounded(one[0], values)
+        assert_neighbours(one, other, values)
+        assert_neighbours(own, ({}, [[0] * len(vector) for vector in own[1]]), values)
+    for party in schema.contract.parties:
+        partly = run_measures(
+            [databases.drop_party_rows(d, d.worst, party) for d in each], seed, tmp_path / party
+        )
+        for (one, values), (other, _) in zip(before, partly, strict=True):
+            assert_neighbours(one, other, values, party_only=True)
+
+
+@pytest.mark.parametrize("kind", ["tree", "series"])
+def test_a_move_under_a_strategy_is_within_two(kind: Kind, tmp_path: Path) -> None:
+    """A customer whose bank row goes away moves from one column of the matrix to another."""
+    profiles, orders = hand.crowd()
+    code = Coalesce((Cut(hand.BALANCE, tuple(range(1, 24))), Constant(0)))
+    relation = hand.related(rows=None, groups=(hand.Group(code, 24),))
+    count = Measurement(relation, None, 0, 1, strategy=Strategy(kind, 24))
+    orders = [*orders, hand.order(hand.WORST, "a")]
+    full = Case(
+        hand.database([*profiles, hand.profile(int(hand.WORST), "low", 100)], orders), relation, (count,)
+    )
+    (moved,) = pair(full, hand.database(profiles, orders), tmp_path)
+    assert moved.within(count, times=2) and not moved.within(count)
 
 
 def pair(full: Case, without: Database, folder: Path) -> list[Distance]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -19,9 +20,20 @@ from dpinsights.model.expressions import (
 )
 from dpinsights.model.plan import Group, Measurement
 from tests.assurance import hand
-from tests.assurance.engine import Case, Format, by_engine, by_oracle, contributed, opened, random_case
-from tests.oracle import files, oracle
+from tests.assurance.engine import (
+    Case,
+    Format,
+    by_engine,
+    by_engine_all,
+    by_oracle,
+    contributed,
+    opened,
+    random_case,
+    random_measures,
+)
+from tests.oracle import databases, files, oracle
 from tests.oracle.databases import Database
+from tests.oracle.measures import KINDS
 from tests.oracle.schemas import Schema
 
 MERGED = 20
@@ -65,6 +77,52 @@ def test_parquet(seed: int, tmp_path: Path) -> None:
 def test_csv(seed: int, tmp_path: Path) -> None:
     """One database as text."""
     assert_equal(seed, [seed], tmp_path, "csv")
+
+
+def assert_measures_equal(seed: int, merged: int, folder: Path, format: Format) -> None:
+    """Engine and oracle agree on a relation of each kind that measures need."""
+    schema = databases.random_schema(seed)
+    each = [databases.random_database(schema, 100 * seed + n) for n in range(merged)]
+    database = databases.merge(each) if merged > 1 else each[0]
+    cases = random_measures(database, seed, lifted=merged > 1)
+    read = databases.as_text(database) if format == "csv" else database
+    data = oracle.clean(read.contract, read.tables, read.stored)
+    for kind, case, found in zip(KINDS, cases, by_engine_all(cases, folder, format), strict=True):
+        assert found == by_oracle(case, format, data), kind
+
+
+MEASURES: list[tuple[int, int, Format]] = [
+    (1, MERGED, "parquet"),
+    (6, MERGED, "parquet"),
+    (22, MERGED, "csv"),
+]
+MEASURES += [(seed, 1, "parquet") for seed in (31, 33)]
+MORE_MEASURES: list[tuple[int, int, Format]] = [
+    (seed, MERGED, "csv" if seed % 3 else "parquet") for seed in range(300, 330)
+]
+
+
+@pytest.mark.parametrize(
+    ("seed", "merged", "format"),
+    [*MEASURES, *(pytest.param(*m, marks=pytest.mark.slow) for m in MORE_MEASURES)],
+)
+def test_every_kind_of_measure(seed: int, merged: int, format: Format, tmp_path: Path) -> None:
+    """Pairs, bins, strategies, squares, products, funnels, retention: over one database and over merges."""
+    try:
+        assert_measures_equal(seed, merged, tmp_path, format)
+    except SourceError as refused:
+        assert seed >= 300 and "more than 38 digits" in str(refused)
+
+
+@pytest.mark.parametrize("low", [-(2**15), -(2**31), -(2**61)])
+def test_the_least_number_of_a_type(low: int, tmp_path: Path) -> None:
+    """A contribution at the lowest bound has an absolute value, in coarse steps and squared."""
+    relation = hand.related(rows=None, groups=())
+    value = Constant(low)
+    plain = Measurement(relation, value, low, -low - 1)
+    values = (plain, replace(plain, coarse=3), replace(plain, coarse=2**40 if low < -(2**31) else 5, power=2))
+    case = Case(hand.database([hand.profile(1, "low", 5)], []), relation, values)
+    assert by_engine(case, tmp_path) == by_oracle(case)
 
 
 AT = RowColumn("shop.orders", "at")

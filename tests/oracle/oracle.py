@@ -11,10 +11,11 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import combinations_with_replacement
 
 from dpinsights.model.contract import (
     Boolean,
@@ -54,6 +55,7 @@ from dpinsights.model.expressions import (
 )
 from dpinsights.model.numbers import plain
 from dpinsights.model.plan import Measurement, Relation
+from tests.oracle.strategies import applied
 
 Storage = str | tuple[str, int]
 """`int`, `text`, `float`, `bool`, `date`, `timestamp`, or `("decimal", scale)`."""
@@ -527,6 +529,8 @@ def relation(
 
 
 def _cells(relation: Relation, values: tuple[Measurement, ...], one: Customer) -> dict[int, tuple[int, ...]]:
+    if relation.pairs:
+        return dict.fromkeys(_pairs(relation, one), (1,) * len(values))
     sizes = [group.size for group in relation.groups]
     table = relation.rows
     candidates: list[Row | None] = [None] if table is None else list(one.many[table])
@@ -546,7 +550,8 @@ def _cells(relation: Relation, values: tuple[Measurement, ...], one: Customer) -
 
     def clamped(measurement: Measurement, row: Row | None) -> int:
         assert measurement.value is not None
-        return _clamp(evaluate(measurement.value, row, one), measurement.low, measurement.high) or 0
+        value = _clamp(evaluate(measurement.value, row, one), measurement.low, measurement.high)
+        return 0 if value is None else _powered(measurement, value)
 
     if relation.rows_per_customer is not None:
         assert table is not None
@@ -579,16 +584,48 @@ def _cells(relation: Relation, values: tuple[Measurement, ...], one: Customer) -
             return clamped(measurement, None)
         parts = [evaluate(measurement.value, row, one) for row in rows]
         known = [part for part in parts if part is not None]
-        return min(max(sum(known), measurement.low), measurement.high) if known else 0
+        kept = min(max(sum(known), measurement.low), measurement.high)
+        return _powered(measurement, kept) if known else 0
 
     return {
         mixed_radix(codes, sizes): tuple(total(m, rows) for m in values) for codes, rows in groups.values()
     }
 
 
+def _powered(measurement: Measurement, value: int) -> int:
+    """A clamped value in coarse steps, then squared, if so."""
+    if measurement.coarse is not None:
+        value = round(Fraction(value, measurement.coarse))  # half-even
+    return value if measurement.power is None else value**measurement.power
+
+
+def _pairs(relation: Relation, one: Customer) -> list[int]:
+    """The cells of a customer's pairs: of the keys kept by the selection order, every two and each with itself.
+
+    Pairs of n codes are numbered as they come: (0, 0), (0, 1), ... (0, n-1), (1, 1), ...
+    """
+    *others, keys = relation.groups
+    numbers = {pair: i for i, pair in enumerate(combinations_with_replacement(range(keys.size), 2))}
+    held = _cells(replace(relation, groups=(keys,), pairs=None), (), one)
+    codes = [evaluate(group.code, None, one) for group in others]
+    known = [code for code in codes if code is not None]
+    if len(known) < len(codes):
+        return []
+    before = mixed_radix(known, [group.size for group in others])
+    return [before * len(numbers) + numbers[pair] for pair in combinations_with_replacement(sorted(held), 2)]
+
+
+def cells(relation: Relation) -> int:
+    """How many sums a relation has."""
+    sizes = [group.size for group in relation.groups]
+    if relation.pairs:
+        sizes[-1] = len(list(combinations_with_replacement(range(sizes[-1]), 2)))
+    return math.prod(sizes)
+
+
 def vector(measurement: Measurement, contributions: Contributions, index: int = 0) -> list[int]:
-    """The exact sums, cell by cell; `index` says which of the relation's measurements this one is."""
-    sums = [0] * measurement.relation.cells
+    """The exact numbers that get noise; `index` says which of the relation's measurements this one is."""
+    sums = [0] * cells(measurement.relation)
     for (_, cell), added in contributions.items():
         sums[cell] += added[index]
-    return sums
+    return applied(measurement.strategy, sums)
