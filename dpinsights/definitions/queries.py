@@ -13,14 +13,12 @@ from dpinsights.definitions import building as build
 from dpinsights.definitions.absence import check_absent
 from dpinsights.definitions.expressions import parse
 from dpinsights.definitions.features import Features, rows_table, whole_bounds, within_period
+from dpinsights.definitions.groupings import bins, grouping, public_figures
 from dpinsights.definitions.measures import (
     BOUNDED,
     ONE_CELL,
     About,
     Value,
-    bins,
-    grouping,
-    public_figures,
     shape_faults,
     what_about,
 )
