@@ -17,7 +17,16 @@ _NULLS = {"difference": Decimal(0), "ratio": Decimal(1), "index": Decimal(100)}
 LINEAR = frozenset({"customers", "rows", "total"})
 """What is a sum of noisy numbers, in whole steps."""
 
-_SHARES = frozenset({"share-of-customers", "share-of-rows", "share-of-step", "share-of-cohort", "lorenz"})
+_SHARES = frozenset(
+    {
+        "share-of-customers",
+        "share-of-rows",
+        "share-of-step",
+        "share-of-cohort",
+        "share-of-figure",
+        "lorenz",
+    }
+)
 _BOUNDED = {
     "correlation": (Decimal(-1), Decimal(1)),
     "r-squared": _UNIT_INTERVAL,
@@ -84,7 +93,9 @@ def kind_of(table: ResultTable) -> Kind:
         return Kind(comparison, base, False, shares, _NULLS[comparison], (None, None), False, True)
     declared = (table.low, table.high)
     bounds: tuple[Decimal | None, Decimal | None] = (None, None)
-    if base in _SHARES:
+    if base == "share-of-figure":
+        bounds = (Decimal(0), None)  # more customers than a census counts are no contradiction
+    elif base in _SHARES:
         bounds = _UNIT_INTERVAL
     elif base in _BOUNDED:
         bounds = _BOUNDED[base]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 
 from markupsafe import Markup
 
@@ -138,6 +139,10 @@ class Sentences:
         for flag in (Flag.BETWEEN_CUTS, Flag.DISCOVERED):
             if flag in self.flags:
                 yield words.say(f"note_{flag.value}")
+        if table.threshold is not None:
+            yield words.say("note_threshold", n=words.number(Decimal(table.threshold)))
+            if not table.cells:
+                yield words.say("note_no_keys")
         if table.estimates == "concentration":
             yield words.say("note_concentration")
         if table.measure == "pairs":

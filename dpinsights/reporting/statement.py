@@ -11,7 +11,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from dpinsights.model.numbers import RHO_UNITS, plain
+from dpinsights.model.numbers import DELTA_UNITS, RHO_UNITS, plain
 from dpinsights.model.release import Flag, NoiseFact, Release, ResultTable, Spending
 from dpinsights.reporting.figures import State, power_text, significant
 from dpinsights.reporting.results import ResultView
@@ -75,6 +75,7 @@ def statement_data(release: Release, views: Sequence[ResultView], words: Words) 
                 "term": words.say("account_map"),
                 "text": words.either(f"account_map_{said.snapshot_map}", said.snapshot_map),
             },
+            *_discovery(release, audience, words),
         ],
         "spending_caption": words.say("spending_caption", delta=delta),
         "spending_epsilon": words.say("spending_epsilon", delta=delta),
@@ -97,6 +98,18 @@ def statement_data(release: Release, views: Sequence[ResultView], words: Words) 
         "unprotected": [words.say(f"unprotected_{number}") for number in range(1, 8)],
         "amendments": list(said.amendments),
     }
+
+
+def _discovery(release: Release, audience: str, words: Words) -> list[dict[str, Any]]:
+    """The delta that the discovery of keys has cost, if there was any."""
+    report, account = (
+        power_text(Decimal(spent.delta_units) / DELTA_UNITS)
+        for spent in (release.statement.report, release.statement.account)
+    )
+    if not release.statement.report.delta_units:
+        return []
+    text = words.say("discovery_text", report=report, account=account, audience=audience)
+    return [{"term": words.say("discovery"), "text": text}]
 
 
 def _spending(release: Release, audience: str, words: Words) -> list[dict[str, Any]]:

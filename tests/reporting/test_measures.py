@@ -233,6 +233,28 @@ def test_no_tile_of_what_only_means_something_together() -> None:
         assert _headlines(TABLES[name]) == []
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_discovered_keys_say_their_threshold_and_delta(language: str) -> None:
+    spent = replace(RELEASE.statement.report, delta_units=3_000_000)
+    account = replace(RELEASE.statement.account, delta_units=4_500_000)
+    brands = replace(TABLES["brands"], threshold=1234)
+    nothing = replace(brands, name="none", axes=(replace(brands.axes[0], keys=()),), cells=())
+    release = replace(
+        RELEASE,
+        tables=(brands, nothing),
+        statement=replace(RELEASE.statement, report=spent, account=account),
+    )
+    assert read_release(release_json(release)) == release
+    assert tables_csv(release, language)["none.csv"].count("\n") == 1
+    page = parse(render(release, language=language))
+    text = page.text()
+    assert text.count("1,234") == 2
+    assert "δ = 3e-12" in text and "δ = 4.5e-12" in text
+    none = {"en": "No key had a noisy count", "zh": "没有任何项"}[language]
+    assert text.count(none) == 1
+    assert "δ = 3e-12" not in PAGES[language].text()
+
+
 @pytest.mark.parametrize(("language", "said"), [("en", "shown as drawn"), ("zh", "按原样列出")])
 def test_alarm_and_adjustments_are_said(language: str, said: str) -> None:
     alarms = [e for e in PAGES[language].all("p") if e.attributes.get("class") == "alarm"]

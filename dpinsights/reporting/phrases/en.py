@@ -100,6 +100,11 @@ ENGLISH: Mapping[str, str | Mapping[str, str]] = {
         "The keys were not known beforehand. They were found under differential privacy: rare keys are left "
         "out, and a key that is missing here may still occur."
     ),
+    "note_threshold": (
+        "A key is shown only if its noisy count is above {n}. For keys close to that, intervals hold the true "
+        "count less often than stated."
+    ),
+    "note_no_keys": "No key had a noisy count above the threshold.",
     "note_concentration": (
         "How a total is spread within a bin is not known: the intervals hold every way in which it may be."
     ),

@@ -75,6 +75,10 @@ ESTIMATES: Mapping[str, str | Mapping[str, str]] = {
     "est_share-of-step": (
         "Each number estimates the share of the customers at the step before who reached this step too."
     ),
+    "est_share-of-figure": (
+        "Each number estimates how many of {people} there are in the group for each one of its public figure, which "
+        "is taken as exact."
+    ),
     "est_retention": (
         "Each number estimates how many of the {people} who began in the period were still active that many "
         "periods later, or after."
@@ -134,6 +138,7 @@ ESTIMATES: Mapping[str, str | Mapping[str, str]] = {
     "part_share-of-customers": "Shares of customers",
     "part_share-of-rows": "Shares of rows",
     "part_share-of-step": "Share of the step before",
+    "part_share-of-figure": "Share of the public figure",
     "part_share-of-cohort": "Share of the cohort",
     "part_ratio-of-sums": "Ratios of sums",
     "part_coefficient": "Coefficients",

@@ -35,6 +35,11 @@ STATEMENT: Mapping[str, str | Mapping[str, str]] = {
         "{discovery}, the "
         "same ε holds at δ = {total}."
     ),
+    "discovery": "Key discovery",
+    "discovery_text": (
+        "Keys that were not known beforehand were discovered, which costs a δ besides: δ = {report} in this report, "
+        "δ = {account} for {audience} so far."
+    ),
     "spending": "Privacy loss",
     "spending_caption": "Privacy loss: ε at δ = {delta}, and ρ. Shares of a cap are of ρ, which adds up; ε does not.",
     "spending_what": "What",
@@ -81,6 +86,7 @@ STATEMENT: Mapping[str, str | Mapping[str, str]] = {
     "role_product_of": "sum of products of “{one}” and “{other}”",
     "noise_of": "{title}: {role}",
     "mechanism_discrete-gaussian": "discrete Gaussian",
+    "mechanism_discrete-gaussian-with-a-threshold": "discrete Gaussian, shown above a threshold",
     "noise_draws": "{mechanism}, {n} draws combined",
     "sensitivity": {
         "one": "{n} cell, by at most {linf}; L2\u00a0{l2}",

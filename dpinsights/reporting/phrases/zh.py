@@ -81,6 +81,8 @@ CHINESE: Mapping[str, str | Mapping[str, str]] = {
     "values_limited": "每位客户至多计入{n}项，其余各项不计。",
     "note_between-cuts": "由公开切点之间读出：精细程度以切点为限，两切点之间为插值。",
     "note_discovered": "各项事先未知，以差分隐私方式发现：罕见项被略去，未列出的项仍可能存在。",
+    "note_threshold": "仅列出带噪声计数高于{n}的项；接近该阈值的项，其区间包含真实计数的频率低于所述。",
+    "note_no_keys": "没有任何项的带噪声计数高于阈值。",
     "note_concentration": "总额在区间段内如何分布并不可知：区间包含所有可能的分布方式。",
     "note_pairs": "两项不分先后，因此每对只列一次。",
     "cut_at_zero": "此处数字不可能为负；区间在0处截断。",

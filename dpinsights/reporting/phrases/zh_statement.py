@@ -29,6 +29,8 @@ STATEMENT: Mapping[str, str | Mapping[str, str]] = {
         "的可能。"
         "计入为发现分组保留的{discovery}后，同一ε在δ = {total}时成立。"
     ),
+    "discovery": "发现分组",
+    "discovery_text": "事先未知的各项由发现得到，另需计入δ：本报告δ = {report}，{audience}累计δ = {account}。",
     "spending": "隐私损失",
     "spending_caption": "隐私损失：δ = {delta}时的ε以及ρ。占上限的比例按可相加的ρ计算，ε不能直接相加。",
     "spending_what": "项目",
@@ -72,6 +74,7 @@ STATEMENT: Mapping[str, str | Mapping[str, str]] = {
     "role_product_of": "“{one}”与“{other}”的乘积之和",
     "noise_of": "{title}：{role}",
     "mechanism_discrete-gaussian": "离散高斯",
+    "mechanism_discrete-gaussian-with-a-threshold": "离散高斯，仅列出高于阈值者",
     "noise_draws": "{mechanism}，合并{n}次抽取",
     "sensitivity": "{n}个单元格，每格至多{linf}；L2\u00a0{l2}",
     "sensitivity_in_all": "{n}个单元格，合计至多{linf}；L2\u00a0{l2}",
