@@ -164,9 +164,13 @@ class Query(Document):
     out_of: str | None = Field(
         None, description="public figures of the contract: each count as a share of its figure, too"
     )
-    compare: Annotated[tuple[Compare, ...], BeforeValidator(_compared)] | None = Field(
-        None, description="cells set against others along a group: difference, ratio or index"
-    )
+    compare: (
+        Annotated[
+            tuple[Compare, ...],
+            BeforeValidator(_compared, json_schema_input_type=Compare | tuple[Compare, ...]),
+        ]
+        | None
+    ) = Field(None, description="cells set against others along a group: difference, ratio or index")
     test: Literal["difference", "trend", "independence"] | None = Field(
         None, description="a test that accounts for noise and sampling"
     )
