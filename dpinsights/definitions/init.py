@@ -167,7 +167,7 @@ def _columns(proposals: Mapping[str, list[str] | None]) -> list[str]:
 def _declared(column: str, kind: str) -> list[str]:
     fields = {
         "category": ["keys"], "boolean": [], "integer": ["bounds"], "decimal": ["unit", "step", "bounds"],
-        "date": [], "timestamp": ["zone"],
+        "date": [], "timestamp": ["zone"], "text": ["max_length"],
     }.get(kind)  # fmt: skip
     if fields is None:
         message = f"'{kind}' is no type of columns"

@@ -158,7 +158,8 @@ def threshold_for(*, l0: int, linf: int, scale: float, delta_units: int) -> int:
     if least > delta_units:
         raise PlanError(
             f"keys can't be discovered at a delta of {delta_units / DELTA_UNITS:.3g}: with up to {l0} keys a customer "
-            f"the least that can be stated is {least / DELTA_UNITS:.3g}; raise the policy's discovery delta"
+            f"the least that can be stated is {least / DELTA_UNITS:.3g}; take a larger budget for the report, whose part of the "
+            "policy's discovery delta grows with it, fewer discoveries or a smaller groups_per_customer"
         )
     while high - low > 1:
         middle = (low + high) // 2

@@ -93,7 +93,7 @@ def test_a_policy_s_delta_of_discovery_can_be_had() -> None:
 
 
 def test_a_delta_that_floats_can_t_state_is_refused() -> None:
-    with pytest.raises(PlanError, match=r"at a delta of 1e-17: .* raise the policy's discovery delta"):
+    with pytest.raises(PlanError, match=r"at a delta of 1e-17: .* take a larger budget for the report"):
         threshold_for(l0=4, linf=1, scale=10.0, delta_units=10)
 
 
