@@ -3,7 +3,8 @@
     python -m tests.assurance.null_populations [populations]
 
 Each population is drawn anew and so is its noise. Monte Carlo p-values use 199 draws here instead of 9,999: the level
-is the same and the power a little lower. Rates are of p <= 0.05, where "not tested" finds nothing.
+is the same and the power a little lower. Rates are of p <= 0.05, where "not tested" finds nothing. 4,000 populations
+take some ten minutes of one core; `docs/tests.md` has the tables.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from dpinsights.estimation.intervals import Noisy
 from dpinsights.estimation.significance import Tested, benjamini_hochberg, independence, trend
 from dpinsights.estimation.two_groups import Moments, paired, total_change, two_means, two_shares
+from tests.assurance.null_reports import share_wrong
 from tests.estimation.simulation import Reals, noise
 
 LEVEL = 0.05
@@ -187,29 +189,42 @@ def _finding(
     """A trend where the second attribute is yes or no, a table otherwise."""
     counts = np.bincount(a * columns + b, minlength=rows * columns).reshape(rows, columns).astype(np.float64)
     if columns > 2:
-        return independence(noised(counts, scale, rng), scale, draws=1_999).p_value
+        return independence(noised(counts, scale, rng), scale, draws=399).p_value
     s, t = noised(counts[:, 1], scale, rng), noised(counts.sum(axis=1), scale, rng)
-    return trend(s, t, scale, scale, draws=1_999).p_value
+    return trend(s, t, scale, scale, draws=399).p_value
+
+
+def with_error(share: float, of: int) -> str:
+    """A share with its Monte Carlo standard error."""
+    return f"{share:.3f} ± {math.sqrt(max(share, 1 / of) * (1 - share) / of):.3f}"
+
+
+def case_row(case: Case, populations: int) -> str:
+    """What is false, not tested and found in one setting: a row of the table."""
+    false, none = rate(case, 0.0, populations)
+    power, _ = rate(case, case.effect, max(populations // 8, 1))
+    rates = f"{with_error(false, populations)} | {none:.3f} | {power:.2f} at {case.effect:g}"
+    return f"| {case.test} | {case.setting} | {rates} |"
+
+
+def report_row(what: str, share: float, reports: int) -> str:
+    """How often a report of twenty findings has any that is false: a row of the other table."""
+    return f"| {what} | {reports:,} | {with_error(share, reports)} |"
 
 
 def main() -> None:
     populations = int(sys.argv[1]) if len(sys.argv) > 1 else 4_000
-    print(f"{'test':13} {'setting':38} {'false':>6} {'s.e.':>6} {'none':>6}  power at effect")
+    print("| test | setting | p <= 0.05 without an effect | not tested | power |\n|---|---|---|---|---|")
     for case in cases():
-        false, none = rate(case, 0.0, populations)
-        error = math.sqrt(max(false, 1 / populations) * (1 - false) / populations)
-        power, _ = rate(case, case.effect, max(populations // 8, 1))
-        print(
-            f"{case.test:13} {case.setting:38} {false:6.3f} {error:6.3f} {none:6.3f}  {power:.2f} at {case.effect:g}",
-            flush=True,
-        )
-    for scale in (0.0, 10.0, 40.0):
-        share = reports(max(populations // 4, 1), scale)
-        error = math.sqrt(max(share, 4 / populations) * (1 - share) * 4 / populations)
-        print(
-            f"{'report of 20':13} {f'any false finding, scale={scale:g}':38} {share:6.3f} {error:6.3f}",
-            flush=True,
-        )
+        print(case_row(case, populations), flush=True)
+    many, few = populations * 5 // 2, max(populations // 2, 1)
+    print("\n| report | reports | any false finding |\n|---|---|---|")
+    for scale, times in ((0.0, many), (10.0, few), (40.0, few)):
+        what = f"twenty tables and trends, scale={scale:g}"
+        print(report_row(what, reports(times, scale), times), flush=True)
+    for epsilon, times in (("1", many), ("8", few)):
+        what = f"planned and estimated by the package, epsilon={epsilon}"
+        print(report_row(what, share_wrong(times, epsilon)[0], times), flush=True)
 
 
 if __name__ == "__main__":
