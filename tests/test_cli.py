@@ -137,4 +137,4 @@ def test_init_proposes_types_and_leaves_keys_and_bounds_to_the_parties(tmp_path:
 def test_schemas_are_written_for_editors(tmp_path: Path) -> None:
     made = cli("schemas", tmp_path / "schemas")
     assert made.returncode == 0, made.stderr
-    assert len(list((tmp_path / "schemas").glob("*.json"))) == 4
+    assert len(list((tmp_path / "schemas").glob("*.json"))) == 5

@@ -11,9 +11,10 @@ from dpinsights.model.contract import Contract
 from dpinsights.model.document import Document
 from dpinsights.model.policy import Policy, Sources
 from dpinsights.model.report import Report
+from dpinsights.model.trust import Trust
 
 DOCUMENTS: Mapping[str, type[Document]] = {
-    "contract": Contract, "report": Report, "policy": Policy, "sources": Sources,
+    "contract": Contract, "report": Report, "policy": Policy, "trust": Trust, "sources": Sources,
 }  # fmt: skip
 """The documents that people write, by kind."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal, get_args
 
 from pydantic import Field, StringConstraints, model_validator
@@ -122,11 +122,11 @@ class Trust(Document):
         if owner is None or owner.each_party is None or compliance is None:
             message = "a threshold has at least owner: {each_party: 1} and compliance: {in_all: 1}"
             raise fault("threshold-too-low", message)
-        for missing in self.unreachable(sorted({key.party for key in self.keys if key.party})):
+        for missing in self.unreachable(()):  # of each party: the contract knows which there are
             raise fault("threshold-unreachable", missing)
         return self
 
-    def unreachable(self, parties: list[str]) -> Iterator[str]:
+    def unreachable(self, parties: Sequence[str]) -> Iterator[str]:
         """For each quorum that the keys can't reach, whatever the day: what is missing."""
         for role, quorum in self.threshold.items():
             have = [(key.owner, key.party) for key in self.keys if role in key.roles]

@@ -36,5 +36,7 @@ def _problems(trust: Trust, contract: Contract, origin: Origin) -> Iterator[Prob
             yield origin.problem(
                 ("keys", number, "party"), "unknown-party", f"'{key.party}' is not a party", hint
             )
+    if any(key.party not in (None, *contract.parties) for key in trust.keys):
+        return
     for missing in trust.unreachable(sorted(contract.parties)):
         yield origin.problem(("threshold",), "threshold-unreachable", missing, of_key=True)
