@@ -45,6 +45,8 @@ HIGHEST = 0.961
 """The most that the interval of an unclamped linear estimate may cover at 95%, where its noise is not coarse."""
 
 Z = 1.96
+"""Standard deviations in the half-width of a 95% interval."""
+
 BLOCK = 100
 """Draws with one seed, so that the figures don't depend on how many processes share the work."""
 
@@ -118,8 +120,10 @@ def setting(folder: Path) -> Setting:
             taken = exact.take()
             if isinstance(exact, ExactMap):
                 assert isinstance(taken, Mapping)
-                keys[key] = tuple((str(group), text) for group, text in exact.texts(taken).values())
-                taken = np.array(list(taken.values()))
+                texts = exact.texts(taken)
+                codes = sorted(taken, key=texts.__getitem__)  # by text: codes are salted afresh in each run
+                keys[key] = tuple((str(group), text) for group, text in map(texts.__getitem__, codes))
+                taken = np.array([taken[code] for code in codes])
             vectors[key] = np.asarray(taken, dtype=np.float64)
     epsilon = definitions.report.budget.epsilon
     queries = tuple(plainly(query) for query in planned.queries)
