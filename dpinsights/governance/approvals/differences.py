@@ -47,6 +47,10 @@ _ROOMS = {
 }  # fmt: skip
 
 
+_SAME_MEASURE = frozenset({"title", "note", "margin", "cost", "weight", "group_size"})
+"""Fields of a query that change how it is worded or what it may cost, never what is measured."""
+
+
 @dataclass(frozen=True)
 class Difference:
     """One change.
@@ -131,9 +135,10 @@ def _derived(change: _Change, old: Mapping[str, Any], new: Mapping[str, Any]) ->
             return True
         case ("plan", "queries", name, "parts"):
             # Said as what is measured, unless the report says it better.
-            return bool(_asked(old, name) != _asked(new, name))
+            before, after = _asked(old, name), _asked(new, name)
+            return any(before.get(field) != after.get(field) for field in {*before, *after} - _SAME_MEASURE)
         case ("plan", "queries", name, field):
-            return bool(_asked(old, name) != _asked(new, name)) and field in _FIELDS
+            return bool(_asked(old, name).get(field) != _asked(new, name).get(field))
         case ("plan", "draws", *_) | ("plan", "families"):
             return bool(old["plan"]["queries"] != new["plan"]["queries"])
         case ("plan", "rho_units" | "budget_units" | "delta_units"):
@@ -141,8 +146,9 @@ def _derived(change: _Change, old: Mapping[str, Any], new: Mapping[str, Any]) ->
     return False
 
 
-def _asked(data: Mapping[str, Any], name: str) -> Any:
-    return dict(data["report"]["queries"]).get(name)
+def _asked(data: Mapping[str, Any], name: str) -> dict[str, Any]:
+    asked: dict[str, Any] = dict(data["report"]["queries"])[name]
+    return asked
 
 
 def _worded(

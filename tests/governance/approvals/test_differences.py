@@ -82,6 +82,21 @@ def test_a_query_that_comes_goes_or_moves(tmp_path: Path) -> None:
     assert any("their order was shared_by_province" in str(change) for change in moved)
 
 
+def test_a_new_title_hides_nothing(tmp_path: Path) -> None:
+    """The contract changes what a query measures, and the report only its words and its margin."""
+    folder = copy(tmp_path)
+    for file, before, after in (
+        ("contract.yaml", "{sum: jd.orders.amount, bounds: [0, 50000]}", "{max: jd.orders.amount}"),
+        (REPORT, "    weight: 2", "    weight: 3\n    title: Spend"),
+    ):
+        text = (folder / file).read_text(encoding="utf-8")
+        assert before in text
+        (folder / file).write_text(text.replace(before, after), encoding="utf-8")
+    words = [str(one) for one in differences(lock(), lock_from(folder))]
+    assert "measures: spend_by_level: what is measured for it changed" in words, words
+    assert any("title was none" in one or "title is new" in one for one in words), words
+
+
 def test_an_author_and_a_version_are_named(tmp_path: Path) -> None:
     other = lock_from(copy(tmp_path), author="Sun Wei")
     assert [str(one) for one in differences(lock(), other)] == ["author: author: was Wang Fang, is Sun Wei"]
