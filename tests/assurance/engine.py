@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from dpinsights.measurement import aggregation, customers, relations
 from dpinsights.measurement.engines.duckdb import DuckDb
 from dpinsights.model.names import FrozenMap
@@ -78,8 +80,7 @@ def _read_out(
 def vectors(reader: customers.Reader, values: Sequence[Measurement]) -> list[list[int]]:
     """The exact vectors, in order."""
     exact = aggregation.exact_vectors(values, reader)
-    taken = {key: vector.take().tolist() for key, vector in exact.items()}
-    return [taken[m.key] for m in values]
+    return [np.asarray(exact[m.key].take()).tolist() for m in values]
 
 
 def by_engine(case: Case, folder: Path, format: Format = "parquet") -> Exact:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import random
+import re
 import shutil
 import sqlite3
 import sys
 import unicodedata
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -29,8 +31,10 @@ from dpinsights.model.contract import Contract
 from dpinsights.model.plan import Measurement
 from dpinsights.state import State
 from dpinsights.synthetic import generate, read_population
+from tests.questions.population import write_population
 
 REPORTS = Path(__file__).parents[2] / "reports"
+QUESTIONS = Path(__file__).parents[1] / "questions" / "partnership"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 Ints = NDArray[np.int64]
@@ -104,11 +108,12 @@ class Partnership:
     report: str
     contract: Contract
     tables: Tables
+    home: Path = REPORTS
 
     @property
     def folder(self) -> Path:
         """Where its definitions lie."""
-        return REPORTS / self.name
+        return self.home / self.name
 
     @property
     def empty(self) -> Tables:
@@ -118,7 +123,9 @@ class Partnership:
     def measurements(self) -> tuple[Measurement, ...]:
         """The report's measurements in the order in which a first run draws them: by key."""
         planned = pipeline.plan(pipeline.define(self.folder / f"{self.report}.yaml"))
-        return tuple(draw.measurement for draw in sorted(planned.draws, key=lambda draw: draw.key))
+        found = [draw.measurement for draw in sorted(planned.draws, key=lambda draw: draw.key)]
+        assert all(isinstance(measurement, Measurement) for measurement in found)
+        return tuple(measurement for measurement in found if isinstance(measurement, Measurement))
 
 
 def partnership(name: str, report: str, scratch: Path, *, customers: int = 300, seed: int = 7) -> Partnership:
@@ -133,6 +140,25 @@ def partnership(name: str, report: str, scratch: Path, *, customers: int = 300, 
         table: pq.read_table(scratch / f"{table.replace('.', '/')}.parquet") for table in contract.tables
     }
     return Partnership(name, report, contract, tables)
+
+
+def every_measure(scratch: Path, *, one_in: int = 16) -> Partnership:
+    """The thirty questions, which take every measure but keys unknown beforehand, over a part of their population."""
+    folder = scratch / "definitions" / "thirty"
+    folder.mkdir(parents=True)
+    for name in ("contract", "policy", "report"):
+        text = (QUESTIONS / f"{name}.yaml").read_text("utf-8")
+        if name == "report":  # a discovery draws by another mechanism
+            text = "".join(part for part in re.split(r"(?m)^(?=  \S)", text) if "\n    top:" not in part)
+        (folder / f"{name}.yaml").write_text(text, "utf-8")
+    write_population(scratch / "made")
+    contract = load_checked(folder / "contract.yaml").contract
+    tables = {}
+    for name, declared in contract.tables.items():
+        table = pq.read_table(scratch / "made" / f"{name}.parquet")
+        few = [zlib.crc32(found.encode()) % one_in == 0 for found in ids_of(table, declared.customer)]
+        tables[name] = table.filter(pa.array(few))
+    return Partnership("thirty", "report", contract, tables, folder.parent)
 
 
 def write_tables(

@@ -17,6 +17,7 @@ from dpinsights.model import strategy
 from dpinsights.model.expressions import Arithmetic, Constant
 from dpinsights.model.plan import Measurement
 from dpinsights.planning import measurements, planning
+from tests.assurance import hand
 from tests.assurance import measure_checks as checks
 from tests.assurance.mutants import MUTANTS, Patched, contributions, mutant, patched
 
@@ -214,6 +215,8 @@ def _products(change: Callable[[Measurement, Measurement, Measurement], Measurem
             i, j = part.role.split("*")
             if i != "0":
                 one, other = made.part(f"0*{i}"), made.part(f"0*{j}")
+                assert isinstance(part.measurement, Measurement)
+                assert isinstance(one, Measurement) and isinstance(other, Measurement)
                 part = replace(part, measurement=change(part.measurement, one, other))
             parts.append(part)
         return replace(made, parts=tuple(parts))
@@ -242,7 +245,7 @@ def _from_data(change: Callable[[Measurement, int], Measurement]) -> Any:
     original = relations.contributions
 
     def changed(relation: Any, measured: Any, table: Any, reader: Any) -> Any:
-        leaf = table.leaf(checks.hand.BALANCE)
+        leaf = table.leaf(hand.BALANCE)
         most = exp.select(tree.call("max", leaf)).from_(tree.table("customers"))
         ((found,),) = reader.engine.rows(most)
         return original(relation, [change(m, found or 0) for m in measured], table, reader)

@@ -20,7 +20,7 @@ from itertools import combinations_with_replacement
 from dpinsights.model.contract import (
     Boolean,
     Category,
-    Column,
+    Coded,
     Contract,
     Date,
     DecimalColumn,
@@ -100,7 +100,7 @@ def customer_id(value: object, storage: Storage) -> str | None:
     return {"int": str, "text": text}[storage](value)  # type: ignore[index,operator,no-any-return]
 
 
-def read(column: Column, value: object, storage: Storage) -> int | None:
+def read(column: Coded, value: object, storage: Storage) -> int | None:
     """One stored value as an integer or null, the constant for nulls applied."""
     if value is not None and storage == "text":
         assert isinstance(value, str)

@@ -48,7 +48,7 @@ def _blocks(size: int, widths: Sequence[int]) -> Matrix:
 
 def _levels(size: int) -> tuple[int, ...]:
     """The widths whose edges have the least mean variance; of equally good ones those with the fewest levels."""
-    candidates = {(1,)}
+    candidates: set[tuple[int, ...]] = {(1,)}
     for branching in range(2, 17):
         widths = [1]
         while widths[-1] * branching < size:
