@@ -273,7 +273,10 @@ def _named(queries: tuple[Query, ...], named: Mapping[str, Query]) -> dict[str, 
 
 
 def _name(query: Query, place: int, of: int) -> str:
-    words = query.measure if query.of == "customers" else f"{query.measure}_{query.of.split('.')[-1]}"
+    """A name made from the measure and what it is of, where that is one short name and no expression or list."""
+    about = query.of.split(".")[-1]
+    is_name = about != "customers" and re.fullmatch(NAME, about) is not None and len(about) <= 40
+    words = f"{query.measure}_{about}" if is_name else query.measure
     return words if of == 1 else f"{words}_{place}"
 
 

@@ -15,6 +15,7 @@ from dpinsights.budget import open_budget
 from dpinsights.definitions.loading import load_checked, load_policy
 from dpinsights.demo import Demo, run_demo
 from dpinsights.errors import BudgetError, DefinitionError, LedgerError, PlanError
+from dpinsights.model.report import Query
 from dpinsights.session import Session
 from dpinsights.state import State
 
@@ -122,6 +123,20 @@ def test_more_than_a_release_may_cost_names_the_budget_that_fits(session: Sessio
     assert enough
     with opened(demo, budget=enough[1]) as richer:
         assert richer.plan(dear).plan.queries
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        dpi.funnel("used_remote", "used_platform"),
+        dpi.corr("orders_placed", "deposit_balance"),
+        dpi.share("deposit_balance > 5000"),
+    ],
+    ids=lambda query: query.measure,
+)
+def test_what_has_no_single_name_is_named_by_its_measure(session: Session, query: Query) -> None:
+    (asked,) = session.plan(query).plan.queries
+    assert asked.name == query.measure
 
 
 def test_two_queries_of_one_name_are_not_one(session: Session) -> None:
