@@ -135,7 +135,7 @@ def test_init_writes_a_folder(tmp_path: Path) -> None:
         (("x", {"a": "A"}), "too-few"),
         (("x", {"a": "A", "B": "B"}), "bad-name"),
         (("x", {"a": "A", "b": "B"}, {"c.t": None}), "table-name"),
-        (("x", {"a": "A", "b": "B"}, {"a.t": {"x": "text"}}), "unknown-type"),
+        (("x", {"a": "A", "b": "B"}, {"a.t": {"x": "words"}}), "unknown-type"),
         (("x", {"a": "A", "b": "B"}, {"a.t": __file__}), "unreadable-file"),
     ],
 )
