@@ -80,7 +80,8 @@ def _read_out(
 def vectors(reader: customers.Reader, values: Sequence[Measurement]) -> list[list[int]]:
     """The exact vectors, in order."""
     exact = aggregation.exact_vectors(values, reader)
-    return [np.asarray(exact[m.key].take()).tolist() for m in values]
+    taken = {key: np.asarray(vector.take()).tolist() for key, vector in exact.items()}
+    return [taken[m.key] for m in values]
 
 
 def by_engine(case: Case, folder: Path, format: Format = "parquet") -> Exact:
