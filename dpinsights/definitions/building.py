@@ -77,7 +77,7 @@ def negated(part: Node) -> Node:
 
 
 def compared(operator: Comparator, left: Node, right: Node) -> Node:
-    """A comparison, a constant on its right; equality's sides in canonical order.
+    """A comparison, a constant on its right, other sides in canonical order.
 
     >>> compared("<", Constant(1), IsNull(NULL))
     Compare(operator='>', left=IsNull(part=Constant(value=None)), right=Constant(value=1))
@@ -85,9 +85,7 @@ def compared(operator: Comparator, left: Node, right: Node) -> Node:
     if isinstance(left, Constant) and isinstance(right, Constant):
         return _fold(operator, left.value, right.value)
     swap = isinstance(left, Constant) or (
-        operator in ("=", "<>")
-        and not isinstance(right, Constant)
-        and canonical_bytes(right) < canonical_bytes(left)
+        not isinstance(right, Constant) and canonical_bytes(right) < canonical_bytes(left)
     )
     return Compare(_FLIPPED[operator], right, left) if swap else Compare(operator, left, right)
 

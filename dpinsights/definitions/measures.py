@@ -329,6 +329,19 @@ def _test_faults(
         hint = "compare: {by: ..., to: ...}"
         message = "a difference is tested of one comparison, as difference, with a key, previous or first"
         yield "compare-needed", message, "test", hint
+    if query.test == "difference" and (query.per == "row" or query.rows_per_customer is not None):
+        yield (
+            "field-not-taken",
+            "rows of one customer go together, so rows are compared without a test",
+            "test",
+            "",
+        )
+    by = {axis.source: level for axis, level in zip(axes, levels, strict=True)}
+    if query.test == "difference" and query.measure in ("mean", "share"):
+        for compare in differences:
+            if by.get(compare.by) is not None:
+                message = f"a customer can be in several groups of {compare.by}, so they are compared without a test"
+                yield "group-of-rows", message, "test", "a feature to group by"
     if query.test == "difference" and query.measure == "count":
         message = "counts are compared without a test: a share, a mean or a sum can be tested"
         yield "field-not-taken", message, "test", "share"

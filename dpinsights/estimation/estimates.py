@@ -160,6 +160,8 @@ def _table(query: PlannedQuery, answer: Answer, noise: tuple[NoiseFact, ...]) ->
         cells=answer.as_cells(name),
         noise=noise,
         tests=answer.tests,
+        over=asked.over,
+        against=tuple(compare.to for compare in asked.compare or ()) if answer.part == "change" else (),
     )
 
 

@@ -23,8 +23,9 @@ def totals(query: PlannedQuery, sums: Sums, miss: float) -> tuple[Answer, ...]:
     step, unit, low = Decimal(1), None, 0
     if query.measure == "sum":
         step, unit, low = query.values[0].step, query.values[0].unit, query.values[0].low
-    axes = query.axes + query.own_axes
-    keys = _pairs(query) if query.measure == "pairs" else grid(axes)
+    paired = query.measure == "pairs"
+    axes = query.axes + query.own_axes * (2 if paired else 1)
+    keys = _pairs(query) if paired else grid(axes)
     cells = tuple(
         (key, summed(query, noisy, step=step, miss=miss, not_negative=low >= 0))
         for key, noisy in zip(keys, numbers, strict=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from sqlglot import exp
 
 from dpinsights.measurement import tree
-from dpinsights.measurement.nodes import Leaf
+from dpinsights.measurement.nodes import REPEATED, value
 from dpinsights.measurement.one_row import one_row
 from dpinsights.measurement.reader import CUSTOMER as CUSTOMER
 from dpinsights.measurement.reader import Reader as Reader
@@ -23,10 +23,12 @@ from dpinsights.measurement.tree import Sql
 from dpinsights.model.expressions import (
     Absent,
     Aggregate,
+    Constant,
     CustomerColumn,
     Member,
     Node,
     is_about_rows,
+    parts_of,
     walk,
 )
 from dpinsights.model.plan import Measured, Relation
@@ -40,20 +42,20 @@ class CustomerTable:
 
     Attributes:
         select: the rows, to be kept as `customers`.
-        columns: the column that holds each leaf.
+        columns: the column that holds each leaf, and each node that others are made of several times.
         members: the column that says whether a customer is a member of a party; a party without one needs no check.
     """
 
     select: exp.Select
-    columns: dict[Leaf, str] = field(default_factory=dict)
+    columns: dict[Node, str] = field(default_factory=dict)
     members: dict[str, str] = field(default_factory=dict)
 
-    def leaf(self, leaf: Leaf) -> Sql:
-        """A leaf's column."""
-        if isinstance(leaf, Member):
-            known = self.is_member(leaf.party)
+    def leaf(self, node: Node) -> Sql | None:
+        """A node's column, or None if it has none."""
+        if isinstance(node, Member):
+            known = self.is_member(node.party)
             return tree.number(1) if known is None else tree.cast(known, "BIGINT")
-        return tree.column(self.columns[leaf], CUSTOMERS)
+        return tree.column(self.columns[node], CUSTOMERS) if node in self.columns else None
 
     def is_member(self, party: str) -> Sql | None:
         """Whether the customer is a member of a party, or None where every customer of the table is one."""
@@ -133,8 +135,46 @@ def customer_table(measurements: Sequence[Measured], reader: Reader) -> Customer
     for name in dict.fromkeys(leaf.table for leaf in leaves):
         alias = "spine" if name == listing else name
         _join_leaves(table, name, alias, [leaf for leaf in leaves if leaf.table == name], reader)
+    for stage in stages(measurements):
+        table = _staged(table, stage)
     primes = sorted({smallest_prime(max(2, reach(r))) for r in relations if is_truncated(r)})
     return _with_selection(table, relations[0].seed, primes) if primes else table
+
+
+def stages(measurements: Sequence[Measured]) -> list[list[Node]]:
+    """Nodes about customers that get columns of their own, each stage made of those before it.
+
+    What SQL would write out several times is written once, so that the text grows with a definition and not with the
+    power of its depth.
+    """
+    wanted = [value for m in measurements if (value := m.value) is not None]
+    for node in expressions(measurements):
+        if isinstance(node, REPEATED):
+            wanted += parts_of(node)
+    stage_of: dict[Node, int] = {}
+    for node in sorted(dict.fromkeys(wanted), key=_depth):
+        if not isinstance(node, LEAVES) and not is_about_rows(node):
+            stage_of[node] = 1 + max((stage_of[part] for part in walk(node) if part in stage_of), default=-1)
+    last = max(stage_of.values(), default=-1)
+    return [[node for node, at in stage_of.items() if at == stage] for stage in range(last + 1)]
+
+
+LEAVES = (CustomerColumn, Absent, Member, Aggregate, Constant)
+
+
+def _depth(node: Node) -> int:
+    return 1 if isinstance(node, LEAVES) else 1 + max((_depth(part) for part in parts_of(node)), default=0)
+
+
+def _staged(table: CustomerTable, nodes: Sequence[Node]) -> CustomerTable:
+    """Adds a column for each node, made of the columns that there are: one customer's values from its own."""
+    kept = (CUSTOMER, *table.members.values(), *table.columns.values())
+    columns = dict(table.columns)
+    select = exp.select(*(tree.column(name, CUSTOMERS) for name in kept))
+    for node in nodes:
+        columns[node] = f"v{len(columns)}"
+        select = select.select(exp.alias_(value(node, table.leaf), columns[node], quoted=True))
+    return replace(table, select=select.from_(table.select.subquery(CUSTOMERS)), columns=columns)
 
 
 def _is_favourite(leaf: TableLeaf) -> bool:

@@ -39,8 +39,11 @@ from dpinsights.model.expressions import (
 )
 
 Leaf = RowColumn | CustomerColumn | Absent | Member | Aggregate
-Leaves = Callable[[Leaf], Sql]
-"""Where a leaf's value is found."""
+Leaves = Callable[[Node], Sql | None]
+"""Where a node's value is found already: a leaf's always, another's if it has a column of its own, else None."""
+
+REPEATED = (Divide, Clamp, Cut, Recode)
+"""Nodes whose SQL writes out what they are made of several times."""
 
 _COMPARE = {"=": exp.EQ, "<>": exp.NEQ, "<": exp.LT, "<=": exp.LTE, ">": exp.GT, ">=": exp.GTE}
 _ARITHMETIC = {"+": exp.Add, "-": exp.Sub, "*": exp.Mul}
@@ -48,9 +51,12 @@ _ARITHMETIC = {"+": exp.Add, "-": exp.Sub, "*": exp.Mul}
 
 def value(node: Node, leaves: Leaves) -> Sql:
     """A node as a BIGINT."""
+    known = leaves(node)
+    if known is not None:
+        return known
     match node:
         case RowColumn() | CustomerColumn() | Absent() | Member() | Aggregate():
-            return leaves(node)
+            raise AssertionError("a leaf is found somewhere")
         case Constant(constant):
             return tree.number(constant)
         case Compare() | And() | Or() | Not() | IsNull() | In():
@@ -84,6 +90,9 @@ def value(node: Node, leaves: Leaves) -> Sql:
 
 def condition(node: Node, leaves: Leaves) -> Sql:
     """A node as a SQL boolean with three values."""
+    known = leaves(node)
+    if known is not None:
+        return tree.binary(exp.NEQ, known, tree.number(0))
     match node:
         case Compare(operator, left, right):
             return tree.binary(_COMPARE[operator], value(left, leaves), value(right, leaves))

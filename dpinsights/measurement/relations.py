@@ -26,7 +26,7 @@ from dpinsights.measurement.customers import (
     reach,
     smallest_prime,
 )
-from dpinsights.measurement.nodes import Leaf, condition, value
+from dpinsights.measurement.nodes import condition, value
 from dpinsights.measurement.tree import Sql
 from dpinsights.model.expressions import Node, RowColumn, is_about_rows, walk
 from dpinsights.model.plan import Measurement, Relation
@@ -174,7 +174,7 @@ class _Rows:
             ]
         )
 
-    def leaf(self, leaf: Leaf) -> Sql:
+    def leaf(self, leaf: Node) -> Sql | None:
         return tree.column(f"_{leaf.column}", "row") if isinstance(leaf, RowColumn) else self.table.leaf(leaf)
 
     def select(self, relation: Relation, reader: Reader, extra: Sequence[str] = ()) -> exp.Select:

@@ -98,11 +98,9 @@ def _columns(leaf: Aggregate) -> set[str]:
     return {n.column for n in walk(leaf, into_aggregates=True) if isinstance(n, RowColumn)}
 
 
-def row_leaf(leaf: Leaf) -> Sql:
-    """A column of the row in hand."""
-    if not isinstance(leaf, RowColumn):
-        raise AssertionError("inside an aggregate there are only rows")
-    return tree.column(f"_{leaf.column}")
+def row_leaf(node: Node) -> Sql | None:
+    """A column of the row in hand; inside an aggregate there are no other leaves."""
+    return tree.column(f"_{node.column}") if isinstance(node, RowColumn) else None
 
 
 def _aggregate(leaf: Aggregate, table: Table) -> Sql:

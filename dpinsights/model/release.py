@@ -113,6 +113,8 @@ class ResultTable:
         tests: what was tested over the numbers.
         threshold: of keys that were discovered: those of fewer than about so many customers are not shown, and the
             intervals of those that are shown cover the less surely the closer to it they lie.
+        over: of a ratio, what its denominator sums.
+        against: of comparisons, what each one's cells are set against: a key, `previous`, `first` or `total`.
         alarm: whether tables that ought to add up differ by more than their noise explains.
     """
 
@@ -138,6 +140,8 @@ class ResultTable:
     noise: tuple[NoiseFact, ...]
     tests: tuple[TestFact, ...] = ()
     alarm: bool = False
+    over: str | None = None
+    against: tuple[str, ...] = ()
     threshold: int | None = None
 
 

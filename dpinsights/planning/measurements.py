@@ -237,7 +237,9 @@ def _binned(query: ResolvedQuery, make: _Maker) -> Needed:
     count = make.count()
     if query.measure == "quantile":
         count = replace(count, strategy=Strategy("tree", query.own_groups[-1].size))
-    return Needed(query, (NeededPart("value", count),), (make.planned(value),))
+    # A histogram's outer bins hold what lies beyond the bounds too: clamping moves nobody to another bin.
+    planned = replace(make.planned(value), clamped=query.measure == "quantile")
+    return Needed(query, (NeededPart("value", count),), (planned,))
 
 
 def _concentrated(query: ResolvedQuery, make: _Maker) -> Needed:

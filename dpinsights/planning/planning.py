@@ -230,6 +230,8 @@ _ESTIMATES = {
 def _estimates(query: ResolvedQuery) -> str:
     """What the numbers estimate, in words for readers."""
     of = f"{query.per}s"
+    if query.query.cumulative:
+        return f"running-{of}"
     match query.measure:
         case "mean" | "share":
             is_share = query.values[0].type.kind == "boolean"

@@ -23,7 +23,7 @@ from dpinsights.model.names import LANGUAGES
 from dpinsights.model.numbers import plain
 from dpinsights.model.release import Cell, Release, ResultTable
 from dpinsights.reporting.codec import WrongDataError, from_data, to_data
-from dpinsights.reporting.kinds import LINEAR, complete, kind_of
+from dpinsights.reporting.kinds import LINEAR, kind_of
 from dpinsights.reporting.labels import Labels
 from dpinsights.reporting.marks import marks_of
 from dpinsights.reporting.words import Words, visible
@@ -129,7 +129,6 @@ def tables_csv(release: Release, language: str) -> Mapping[str, str]:
 def _csv(release: Release, table: ResultTable, words: Words) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    table = complete(table)
     axes = [name for axis in _distinct(table) for name in (axis, f"{axis}.label")]
     writer.writerow(
         [text_cell(name) for name in axes]

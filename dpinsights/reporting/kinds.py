@@ -5,7 +5,7 @@ Read off the words that a release has for it (`estimates`, `measure`), so that a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from dpinsights.model.release import Flag, ResultTable
@@ -14,7 +14,7 @@ COMPARISONS = ("difference", "ratio", "index")
 
 _UNIT_INTERVAL = (Decimal(0), Decimal(1))
 _NULLS = {"difference": Decimal(0), "ratio": Decimal(1), "index": Decimal(100)}
-LINEAR = frozenset({"customers", "rows", "total"})
+LINEAR = frozenset({"customers", "rows", "running-customers", "total"})
 """What is a sum of noisy numbers, in whole steps."""
 
 _SHARES = frozenset(
@@ -35,19 +35,9 @@ _BOUNDED = {
 _AROUND_NOTHING = frozenset({"correlation", "coefficient"})
 
 
-def complete(table: ResultTable) -> ResultTable:
-    """The table with an axis for each key of a cell: of pairs, both keys are of one axis."""
-    lacking = len(table.cells[0].keys) - len(table.axes) if table.cells else 0
-    return replace(table, axes=table.axes + table.axes[-1:] * lacking) if lacking > 0 else table
-
-
 def is_running(table: ResultTable) -> bool:
-    """Whether each number adds up all periods until its own: such a count's noise was drawn for a whole series.
-
-    A customer of a plain count adds 1 to one number; in a series it reaches several, by a public matrix.
-    """
-    whole = table.measure == "count" and table.k is None and table.r is None
-    return whole and any(fact.role == "value" and fact.linf > 1 for fact in table.noise)
+    """Whether each number adds up all periods until its own."""
+    return table.estimates.startswith("running-")
 
 
 @dataclass(frozen=True)
@@ -101,7 +91,7 @@ def kind_of(table: ResultTable) -> Kind:
         bounds = _BOUNDED[base]
     elif base.startswith(("mean", "quantile")):
         bounds = declared if None not in declared else (None, None)
-    elif base.startswith(("variance", "deviation", "customers", "rows")) or (
+    elif base.startswith(("variance", "deviation", "customers", "rows", "running")) or (
         base == "total" and (table.low is None or table.low >= 0)
     ):
         bounds = (Decimal(0), None)

@@ -13,7 +13,7 @@ from dpinsights.model.release import Cell, Flag, Release, ResultTable
 from dpinsights.reporting.charts import Panel, chart, listed, panels_of
 from dpinsights.reporting.figures import Figure, Figures, State, per_cent
 from dpinsights.reporting.grids import Layout, is_grid
-from dpinsights.reporting.kinds import complete, is_running
+from dpinsights.reporting.kinds import is_running
 from dpinsights.reporting.labels import Labels
 from dpinsights.reporting.lines import Drawn, lorenz_chart, running_chart
 from dpinsights.reporting.sentences import Sentences
@@ -40,7 +40,6 @@ class ResultView:
     def __init__(
         self, release: Release, table: ResultTable, words: Words, first: ResultTable | None = None
     ) -> None:
-        table = complete(table)
         self.release, self.table, self.words = release, table, words
         self.first = table if first is None else first
         self.figures = Figures(table, words)

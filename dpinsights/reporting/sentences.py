@@ -10,7 +10,7 @@ from markupsafe import Markup
 from dpinsights.model.release import Flag, Release, ResultTable
 from dpinsights.reporting.conditions import condition_in_words
 from dpinsights.reporting.figures import per_cent, unit_name
-from dpinsights.reporting.kinds import is_running, kind_of
+from dpinsights.reporting.kinds import kind_of
 from dpinsights.reporting.labels import Labels
 from dpinsights.reporting.words import Words
 
@@ -64,6 +64,7 @@ class Sentences:
             key,
             people=self.people(),
             of=self.of(),
+            over=self.named(table.over) if table.over else "",
             condition=self.condition(table.of),
             rows=words.name(self.release.names.get(rows), rows or table.of),
         )
@@ -72,8 +73,6 @@ class Sentences:
         table = self.table
         if table.estimates == "customers" and table.measure in _OWN:
             return table.measure
-        if is_running(table):
-            return f"running-{table.estimates}"
         if table.measure == "corr":
             # Ranks come from one table of counts, moments from several sums of products.
             products = any("*" in fact.role for fact in table.noise)
@@ -91,8 +90,8 @@ class Sentences:
             if not missing:
                 continue
             label = Labels(self.release, self.first, words).keys[place][whole.keys[missing[0]].key]
-            if missing[0] == 0 and len(whole.keys) > 2:
-                return words.say("compared_earlier", how=how, base=label)
+            if self.table.against[-1:] == ("previous",) and len(whole.keys) > 2:
+                return words.say("compared_previous", how=how)
             return words.say("compared_base", how=how, base=label)
         return words.say("compared_total", how=how)
 

@@ -20,9 +20,8 @@ X, Y = CustomerColumn("p.t", "x"), CustomerColumn("p.t", "y")
 def found(node: Node, rows: list[tuple[int | None, int | None]]) -> list[int | None]:
     """A node's values over rows of x and y, in order."""
 
-    def leaf(leaf: object) -> Sql:
-        assert isinstance(leaf, CustomerColumn)
-        return tree.column(leaf.column)
+    def leaf(leaf: object) -> Sql | None:
+        return tree.column(leaf.column) if isinstance(leaf, CustomerColumn) else None
 
     with duckdb.connect() as connection:
         connection.execute("create table rows (place integer, x bigint, y bigint)")

@@ -78,7 +78,7 @@ def measures() -> Release:
         table(
             "wallet", "Spend over balance", "消费与余额之比", (GENDER,),
             [number("0.0281", "0.0257", "0.0307", BOUNDED), number(None, "-Infinity", "Infinity", BOUNDED)],
-            measure="ratio", estimates="ratio-of-sums", interval="fieller", of="online_spend",
+            measure="ratio", estimates="ratio-of-sums", interval="fieller", of="online_spend", over="orders_placed",
             low=Decimal(0), high=Decimal(50_000),
         ),
         table(
@@ -124,7 +124,7 @@ def measures() -> Release:
 def running() -> ResultTable:
     return table(
         "so_far", "Customers so far", "累计客户", (MONTHS,), around((200, 900, 1400, 1800, 2100, 2300), "60"),
-        interval="combined-gaussian", noise=(noise("value", 400.0, "1", 6, 64, 10**9),),
+        interval="combined-gaussian", noise=(noise("value", 400.0, "1", 6, 64, 10**9),), estimates="running-customers",
     )  # fmt: skip
 
 
@@ -142,7 +142,7 @@ def held() -> tuple[ResultTable, ...]:
         of="icbc.holdings.product",
         k=3,
     )
-    return (replace(made, axes=(PRODUCT,), cells=keyed("together", keys, found)),)
+    return (replace(made, axes=(PRODUCT, PRODUCT), cells=keyed("together", keys, found)),)
 
 
 def reached() -> tuple[ResultTable, ...]:
@@ -242,7 +242,7 @@ def compared(spend: dict[str, object]) -> tuple[ResultTable, ...]:
         mean, part(mean, "change", (GENDER,), [number("87", "77", "98", BOUNDED), number("101", "91", "111", BOUNDED)],
                    estimates="index-of-mean-per-customer", interval="mover", unit=None, step=Decimal(100)),
         totals, part(totals, "change", (later,), around((10_000, -500, 9_000, 9_500, -4_000), "1300", BOUNDED),
-                     estimates="difference-of-total", interval="mover"),
+                     estimates="difference-of-total", interval="mover", against=("previous",)),
         rate,
         part(rate, "change", (GENDER, without(SHOPPED, "true")),
              [number("0.81", "0.7", "0.95"), number("1.2", "0.9", "1.5")], estimates="ratio-of-share-of-customers", interval="mover"),

@@ -39,11 +39,11 @@ ESTIMATES: Mapping[str, str | Mapping[str, str]] = {
     ),
     "est_ratio-of-sums_grouped": (
         "Each number estimates a ratio of sums: the total of “{of}” of the {people} in the group, divided by "
-        "the total that it is set against; not a mean of ratios of single customers."
+        "that of “{over}”; not a mean of ratios of single customers."
     ),
     "est_ratio-of-sums_all": (
-        "The number estimates a ratio of sums: the total of “{of}” of the {people}, divided by the total that "
-        "it is set against; not a mean of ratios of single customers."
+        "The number estimates a ratio of sums: the total of “{of}” of the {people}, divided by that of "
+        "“{over}”; not a mean of ratios of single customers."
     ),
     "est_variance-over-customers_grouped": (
         "Each number estimates the variance of “{of}” over the {people} in the group."
@@ -124,10 +124,7 @@ ESTIMATES: Mapping[str, str | Mapping[str, str]] = {
     "compared_ratio": "a ratio, where 1 is equal",
     "compared_index": "an index, where 100 is equal",
     "compared_base": "Each number is {how}: the group set against “{base}”.",
-    "compared_earlier": (
-        "Each number is {how}: the group set against an earlier one (the one before it, or the first, "
-        "“{base}”)."
-    ),
+    "compared_previous": "Each number is {how}: the group set against the one before it.",
     "compared_total": "Each number is {how}: the group set against all groups together.",
     "part_title": "{title} · {part}",
     "part_customers": "Customers",

@@ -23,9 +23,9 @@ ESTIMATES: Mapping[str, str | Mapping[str, str]] = {
     ),
     "est_share-of-rows_all": "该数字估计{people}的“{rows}”记录中满足以下条件的占比：{condition}。",
     "est_ratio-of-sums_grouped": (
-        "每个数字估计总额之比：该组内{people}的“{of}”总额除以与之相比的总额，而非各客户比值的平均。"
+        "每个数字估计总额之比：该组内{people}的“{of}”总额除以“{over}”总额，而非各客户比值的平均。"
     ),
-    "est_ratio-of-sums_all": "该数字估计总额之比：{people}的“{of}”总额除以与之相比的总额，而非各客户比值的平均。",
+    "est_ratio-of-sums_all": "该数字估计总额之比：{people}的“{of}”总额除以“{over}”总额，而非各客户比值的平均。",
     "est_variance-over-customers_grouped": "每个数字估计该组内{people}的“{of}”的方差。",
     "est_variance-over-customers_all": "该数字估计{people}的“{of}”的方差。",
     "est_deviation-over-customers_grouped": "每个数字估计该组内{people}的“{of}”的标准差。",
@@ -60,7 +60,7 @@ ESTIMATES: Mapping[str, str | Mapping[str, str]] = {
     "compared_ratio": "比值（1为相等）",
     "compared_index": "指数（100为相等）",
     "compared_base": "每个数字为{how}：该组与“{base}”相比。",
-    "compared_earlier": "每个数字为{how}：该组与之前的一组相比（前一组，或第一组“{base}”）。",
+    "compared_previous": "每个数字为{how}：该组与前一组相比。",
     "compared_total": "每个数字为{how}：该组与全部各组合计相比。",
     "part_title": "{title} · {part}",
     "part_customers": "人数",
