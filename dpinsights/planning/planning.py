@@ -77,7 +77,7 @@ def make_plan(
     draws = drawn({})
     rolled = roll_ups(needs, draws, known, contract, report.confidence)
     taken = {up.draw.key: up.draw.rho_units for up in rolled.values() if up.draw in known}
-    if sum(taken.values()) * 2 > budget_units and len(rolled) < len(needs):
+    if sum(taken.values()) * (1 if len(rolled) == len(needs) else 2) > budget_units:
         rolled = {}  # what was measured before would crowd out the rest under this report's ceiling
     if rolled:
         draws = drawn(rolled)
