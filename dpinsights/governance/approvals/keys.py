@@ -92,7 +92,6 @@ class FileSigner:
         except OSError as error:
             raise KeyFileError(f"{path} can't be written ({error.strerror})") from None
         with os.fdopen(handle, "wb") as file:
-            os.fchmod(handle, 0o600)
             file.write(content)
             file.flush()
             os.fsync(handle)
