@@ -29,6 +29,7 @@ from dpinsights.model.release import Release, ResultTable
 from dpinsights.model.report import Epsilon, Period, Query, Report
 from dpinsights.pipeline import EXPLORATION, Data, data_of, measure, release_of
 from dpinsights.planning.planning import make_plan
+from dpinsights.reporting.frames import rows_of_numbers, rows_of_tests
 from dpinsights.reporting.notebook import budget_text, budget_view, plan_text, plan_view, release_view
 from dpinsights.reporting.words import Words
 from dpinsights.state import State, find_state
@@ -323,28 +324,23 @@ class Result:
     def to_pandas(self, table: str | None = None) -> pd.DataFrame:
         """One table as a data frame: its keys, then value, low, high, margin, unit and flags.
 
+        A share is a number from 0 to 1; a value that is too wide to say is NaN. The tests of a table are a table
+        too, named `<table>.tests`: keys, then test, statistic, degrees, p_value and found.
+
         Raises:
             DpInsightsError: if there are several tables and none is named, or none of that name.
         """
         import pandas as pd
 
+        tested = {f"{name}.tests": found for name, found in self.tables.items() if found.tests}
         names = list(self.tables)
-        if table is None and len(names) > 1 or table is not None and table not in names:
-            raise DpInsightsError(f"name one of the tables: {', '.join(names)}")
-        chosen = self.tables[table or names[0]]
-        rows = [
-            {
-                **dict(zip((axis.source for axis in chosen.axes), cell.keys, strict=True)),
-                "value": None if cell.estimate.value is None else float(cell.estimate.value),
-                "low": float(cell.estimate.low),
-                "high": float(cell.estimate.high),
-                "margin": float(cell.estimate.margin),
-                "unit": chosen.unit,
-                "flags": ", ".join(cell.estimate.flags),
-            }
-            for cell in chosen.cells
-        ]
-        frame = pd.DataFrame(rows)
+        if table is None and len(names) > 1 or table is not None and table not in {*names, *tested}:
+            raise DpInsightsError(f"name one of the tables: {', '.join((*names, *tested))}")
+        frame = pd.DataFrame(
+            rows_of_tests(tested[table])
+            if table in tested
+            else rows_of_numbers(self.tables[table or names[0]])
+        )
         frame.attrs["origin"] = self.release.origin
         return frame
 

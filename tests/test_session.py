@@ -95,6 +95,33 @@ def test_a_frame_of_results(session: Session) -> None:
     assert "Made-up population" in release._repr_html_()
 
 
+def test_every_key_and_every_test_has_a_place_in_a_frame(session: Session) -> None:
+    pairs = session.release(dpi.pairs("product", values_per_customer=2, population="icbc"))
+    frame = pairs.to_pandas()
+    keys = ["icbc.holdings.product", "icbc.holdings.product.2"]
+    assert list(frame.columns[:2]) == keys
+    assert len(frame) == len(frame[keys].drop_duplicates()) and set(frame.unit) == {"customers"}
+    trend = session.release(
+        dpi.share(
+            "shops",
+            population="icbc",
+            by="age_group",
+            compare={"by": "age_group", "to": "first"},
+            test="difference",
+        )
+    )
+    tests = trend.to_pandas("share_shops.change.tests")
+    assert list(tests.columns) == ["age_group", "test", "statistic", "degrees", "p_value", "found"]
+    assert list(tests.age_group) == ["middle", "senior"] and tests.p_value.between(0, 1).all()
+    with pytest.raises(dpi.DpInsightsError, match=r"share_shops.change, share_shops.change.tests$"):
+        trend.to_pandas()
+
+
+def test_a_running_total_is_planned_in_customers(session: Session) -> None:
+    plan = session.plan(dpi.count(population="shared", by="platform_week", cumulative=True))
+    assert re.search(r"± [0-9,]+ customers", repr(plan))
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

@@ -129,7 +129,7 @@ def tables_csv(release: Release, language: str) -> Mapping[str, str]:
 def _csv(release: Release, table: ResultTable, words: Words) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    axes = [name for axis in _distinct(table) for name in (axis, f"{axis}.label")]
+    axes = [name for axis in axis_names(table) for name in (axis, f"{axis}.label")]
     writer.writerow(
         [text_cell(name) for name in axes]
         + ["value", "low", "high", "margin", "unit", "flags", "address", "origin", "approval"]
@@ -141,8 +141,8 @@ def _csv(release: Release, table: ResultTable, words: Words) -> str:
     return out.getvalue()
 
 
-def _distinct(table: ResultTable) -> list[str]:
-    """The sources of the axes; of a pair, the second has a number."""
+def axis_names(table: ResultTable) -> list[str]:
+    """The sources of the axes, each once: of a pair, the second has a number."""
     sources = [axis.source for axis in table.axes]
     return [f"{name}.2" if name in sources[:at] else name for at, name in enumerate(sources)]
 
@@ -178,12 +178,12 @@ def _cells(cell: Cell, table: ResultTable, labels: Labels) -> Iterator[str]:
     yield "" if estimate.value is None else plain(estimate.value)
     for number in (estimate.low, estimate.high, estimate.margin):
         yield plain(number) if number.is_finite() else ""
-    yield text_cell(_unit(table))
+    yield text_cell(unit_of(table))
     yield " ".join(flag.value for flag in estimate.flags)
     yield text_cell(cell.address)
 
 
-def _unit(table: ResultTable) -> str:
+def unit_of(table: ResultTable) -> str:
     """The unit of a table's numbers as data: a share is a number from 0 to 1, an index 100 where it is equal."""
     kind = kind_of(table)
     if kind.base == "coefficient":
@@ -191,7 +191,7 @@ def _unit(table: ResultTable) -> str:
     if kind.comparison == "index":
         return "index"
     counted = kind.base in LINEAR and kind.comparison in ("", "difference")
-    return table.unit or (kind.base if counted else "1")
+    return table.unit or (kind.base.removeprefix("running-") if counted else "1")
 
 
 def text_cell(text: str) -> str:

@@ -148,7 +148,8 @@ class Figures:
         unit = unit_name(table.unit, words)
         if kind.base == "coefficient":
             return words.text("unit_coefficient", unit=unit) if unit else words.text("unit_coefficient_plain")
-        unit = unit or words.text(f"unit_{kind.base}" if words.has(f"unit_{kind.base}") else "unit_number")
+        counted = f"unit_{kind.base.removeprefix('running-')}"
+        unit = unit or words.text(counted if words.has(counted) else "unit_number")
         if not self.power:
             return unit
         return words.text("unit_scaled", scale=words.text(f"scale_{self.power}"), unit=unit)

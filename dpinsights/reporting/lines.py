@@ -26,6 +26,7 @@ SQUARE = 250
 
 _SIDE = Decimal(1000)
 _MOST_LABELS = 6
+_NEAR_SIDE = Decimal("0.06")
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,17 @@ def _labels(texts: Sequence[str], places: Sequence[Decimal]) -> list[dict[str, s
     """As many labels of the last axis as have room, the first and evenly on."""
     every = -(-len(texts) // _MOST_LABELS)
     return [
-        {"at": f"{places[at] * 100:.2f}%", "text": texts[at], "anchor": "middle"}
+        {"at": f"{places[at] * 100:.2f}%", "text": texts[at], "anchor": _anchor(places[at])}
         for at in range(0, len(texts), every)
     ]
+
+
+def _anchor(place: Decimal) -> str:
+    """So that a label near a side does not stick out.
+
+    >>> _anchor(Decimal("0.02")), _anchor(Decimal("0.1")), _anchor(Decimal("0.98"))
+    ('start', 'middle', 'end')
+    """
+    if place < _NEAR_SIDE:
+        return "start"
+    return "end" if place > 1 - _NEAR_SIDE else "middle"

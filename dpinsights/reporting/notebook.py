@@ -150,7 +150,8 @@ def _scale(draw: Draw, query: PlannedQuery, words: Words) -> str:
 def _margin(forecast: Forecast, query: PlannedQuery, words: Words) -> str:
     share = query.estimates.startswith("share")
     number = _short(forecast.margin * (100 if share else 1), words)
-    counted = f"unit_{_COUNTED[query.measure] or query.estimates}" if query.measure in _COUNTED else ""
+    what = _COUNTED.get(query.measure) or query.estimates.removeprefix("running-")
+    counted = f"unit_{what}" if query.measure in _COUNTED else ""
     if share or counted:
         unit = words.text("points" if share else counted)
         margin = words.text("with_unit", number=number, unit=unit)
