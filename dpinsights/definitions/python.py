@@ -37,6 +37,7 @@ class QueryFields(TypedDict, total=False):
     bounds: tuple[Number, Number] | Sequence[Number]
     over_bounds: tuple[Number, Number] | Sequence[Number]
     at: Sequence[Number]
+    interval: Literal["value", "rank"]
     cuts: Sequence[Number]
     values_per_customer: int
     most: int

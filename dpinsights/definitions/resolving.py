@@ -175,6 +175,7 @@ def _deciding(resolved: ResolvedQuery) -> dict[str, object]:
         "rows_per_customer": resolved.rows_per_customer,
         **({} if resolved.query.out_of is None else {"figures": resolved.figures}),
         **({} if resolved.query.compare is None else {"keys": tuple(_keys(axis) for axis in resolved.axes)}),
+        **({} if resolved.query.interval is None else {"interval": resolved.query.interval}),
         **({} if resolved.text is None else {"text": resolved.text}),
         **{name: getattr(resolved.query, name) for name in DECIDING},
     }

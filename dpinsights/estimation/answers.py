@@ -41,6 +41,7 @@ class Answer:
         interval: how their intervals are made.
         unit, step: of the numbers.
         tests: what was tested over them.
+        rank: of quantiles chosen among cuts, the margin of their rank in customers.
     """
 
     part: str
@@ -51,6 +52,7 @@ class Answer:
     unit: str | None
     step: Decimal
     tests: tuple[TestFact, ...] = ()
+    rank: int | None = None
 
     def as_cells(self, name: str) -> tuple[Cell, ...]:
         """The cells with their addresses in a release."""

@@ -19,11 +19,12 @@ from dpinsights.estimation.answers import Answer, Sums
 from dpinsights.estimation.intervals import Noisy, combine
 from dpinsights.model.names import FrozenMap
 from dpinsights.model.noisy import NoisyVector
-from dpinsights.model.plan import Draw, Plan, PlannedQuery
+from dpinsights.model.plan import Discovery, Draw, Plan, PlannedQuery, Selection
 from dpinsights.model.release import NoiseFact, ResultTable
 
 MECHANISM = "discrete Gaussian"
 THRESHOLDED = "discrete Gaussian with a threshold"
+CHOSEN = "exponential mechanism"
 
 Vectors = Mapping[str, tuple[NoisyVector, ...]]
 """For each measurement's key, the independent draws to combine."""
@@ -162,7 +163,17 @@ def _table(query: PlannedQuery, answer: Answer, noise: tuple[NoiseFact, ...]) ->
         tests=answer.tests,
         over=asked.over,
         against=tuple(compare.to for compare in asked.compare or ()) if answer.part == "change" else (),
+        rank=answer.rank,
     )
+
+
+def _mechanism(draw: Draw) -> str:
+    match draw.measurement:
+        case Discovery():
+            return THRESHOLDED
+        case Selection():
+            return CHOSEN
+    return MECHANISM
 
 
 def _noise(role: str, draw: Draw, drawn: tuple[NoisyVector, ...], loss: Loss) -> NoiseFact:
@@ -171,7 +182,7 @@ def _noise(role: str, draw: Draw, drawn: tuple[NoisyVector, ...], loss: Loss) ->
     together = combine((0.0,) * len(drawn), tuple(vector.scale for vector in drawn))
     return NoiseFact(
         role=role,
-        mechanism=MECHANISM if draw.threshold is None else THRESHOLDED,
+        mechanism=_mechanism(draw),
         scale=together.scale,
         step=measurement.step,
         l0=measurement.l0,

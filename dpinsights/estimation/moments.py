@@ -20,6 +20,7 @@ from dpinsights.estimation.intervals import Interval, Noisy, smooth
 from dpinsights.estimation.quantiles import quantiles as quantiles_of
 from dpinsights.estimation.regression import Units
 from dpinsights.estimation.regression import regression as regressed
+from dpinsights.estimation.selecting import selected
 from dpinsights.estimation.spread import deviation, variance
 from dpinsights.model.names import FrozenMap
 from dpinsights.model.numbers import plain
@@ -53,12 +54,14 @@ def spread(query: PlannedQuery, sums: Sums, miss: float) -> tuple[Answer, ...]:
 
 
 def quantiles(query: PlannedQuery, sums: Sums, miss: float) -> tuple[Answer, ...]:
-    """The asked quantiles of each group, by inverting its noisy distribution function."""
+    """The asked quantiles of each group: chosen among cuts, or by inverting its noisy distribution function."""
     value = query.values[0]
-    strategy = Strategy("tree", len(query.edges) - 1)
     asked = query.asked.at or PROBABILITIES
+    axis = Axis("quantile", FrozenMap(en="Quantile", zh="分位数"), tuple(quantile_key(p) for p in asked))
+    if "value" not in sums:
+        return selected(query, sums, axis, miss)
+    strategy = Strategy("tree", len(query.edges) - 1)
     edges = [float(edge / value.step) for edge in query.edges]
-    axis = Axis("quantile", FrozenMap(en="Quantile", zh="分位数"), tuple(_percent(p) for p in asked))
     cells: list[Numbered] = []
     for keys, numbers in groups_of(query, sums["value"]):
         found = quantiles_of(
@@ -82,8 +85,8 @@ def quantiles(query: PlannedQuery, sums: Sums, miss: float) -> tuple[Answer, ...
     return (Answer("", axes, tuple(cells), query.estimates, "inverted-distribution", query.unit, value.step),)
 
 
-def _percent(probability: Decimal) -> Key:
-    """p50 is also called the median."""
+def quantile_key(probability: Decimal) -> Key:
+    """The key of a quantile, as tables and roles have it: p50, also called the median."""
     text = f"p{plain(probability * 100)}"
     return Key(text, FrozenMap(en="median", zh="中位数") if probability == Decimal("0.5") else None)
 

@@ -73,7 +73,6 @@ class Stored:
         """Exploration's vectors serve exploration only: an analyst who chose after seeing them must not publish them."""
         return exploration or not self.exploration
 
-
     def serves(self, draw: Draw) -> bool:
         """Whether it alone is as good as planned: as precise, and of a discovery no fewer keys shown."""
         lower = draw.threshold is None or (self.threshold is not None and self.threshold <= draw.threshold)
@@ -183,7 +182,9 @@ def admit(
         units(draw.delta_units, f"a charge in delta of {plan.report}")
         discovers = isinstance(draw.measurement, Discovery)
         if discovers != (draw.delta_units > 0) or discovers != (draw.threshold is not None):
-            raise InternalError(f"the plan of {plan.report} has a delta or a threshold where no keys are discovered")
+            raise InternalError(
+                f"the plan of {plan.report} has a delta or a threshold where no keys are discovered"
+            )
         if not (math.isfinite(draw.scale) and draw.scale > 0):
             raise InternalError(
                 f"the plan of {plan.report} has a noise scale that is not finite and above zero"
@@ -244,7 +245,9 @@ def identity(plan: Plan, draws: Mapping[str, Draw], *, snapshot: str, origin: st
 
 def _named(draw: Draw) -> dict[str, object]:
     named: dict[str, object] = {"key": draw.key, "scale": draw.scale, "rho": draw.rho_units}
-    return named if draw.threshold is None else {**named, "delta": draw.delta_units, "threshold": draw.threshold}
+    return (
+        named if draw.threshold is None else {**named, "delta": draw.delta_units, "threshold": draw.threshold}
+    )
 
 
 def decide(
@@ -276,8 +279,8 @@ def decide(
         usable = tuple(vector for vector in stored.get(key, ()) if vector.usable(exploration))
         seen = tuple(vector for vector in usable if vector.seen)
         cells = draw.measurement.size
-        if draw.threshold is not None:
-            # Each draw leaves out keys of its own, so one serves alone or not at all.
+        if draw.serves_alone:
+            # Each draw leaves out keys of its own, or chooses for itself, so one serves alone or not at all.
             seen = tuple(vector for vector in seen if vector.serves(draw))[:1]
         if precise_enough(tuple(vector.scale for vector in seen), draw.scale):
             items[key] = Item(key, cells, draw.scale, Verdict.FREE, seen, NOTHING, NOTHING)

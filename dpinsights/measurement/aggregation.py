@@ -14,15 +14,19 @@ from dpinsights.measurement.customers import CUSTOMER, CUSTOMERS, Reader, custom
 from dpinsights.measurement.discovery import ExactMap, exact_keys
 from dpinsights.measurement.exact import BoundsViolated as BoundsViolated
 from dpinsights.measurement.exact import ExactVector
+from dpinsights.measurement.quantile_scores import grouped_scores
 from dpinsights.measurement.relations import CELL, ROWS, contributions
 from dpinsights.measurement.tree import Sql
-from dpinsights.model.plan import Discovery, Measured, Measurement, Relation
+from dpinsights.model.plan import Discovery, Measured, Measurement, Relation, Selection
 
 INT64 = np.iinfo(np.int64)
 
 
 Exact = ExactVector | ExactMap
 """What a draw takes, once."""
+
+Cells = Measurement | Selection
+"""What is made of the sums of a relation's cells."""
 
 
 def fresh_salt() -> str:
@@ -52,27 +56,28 @@ def exact_vectors(
         for one in measurements
         if isinstance(one, Discovery)
     }
-    known = [one for one in measurements if isinstance(one, Measurement)]
+    known = [one for one in measurements if not isinstance(one, Discovery)]
     for relation, measured in by_relation(known).items():
-        rows = reader.engine.rows(sums(relation, measured, contributions(relation, measured, table, reader)))
+        valued = [one for one in measured if isinstance(one, Measurement)]
+        rows = reader.engine.rows(sums(relation, measured, contributions(relation, valued, table, reader)))
         vectors |= _split(relation, measured, rows)
     return vectors
 
 
-def by_relation(measurements: Sequence[Measurement]) -> Mapping[Relation, tuple[Measurement, ...]]:
+def by_relation(measurements: Sequence[Cells]) -> Mapping[Relation, tuple[Cells, ...]]:
     """Measurements of the same relation share its scan; a per-row count and sum do too."""
-    groups: dict[Relation, list[Measurement]] = {}
+    groups: dict[Relation, list[Cells]] = {}
     for measurement in measurements:
         groups.setdefault(measurement.relation, []).append(measurement)
     return {relation: tuple(measured) for relation, measured in groups.items()}
 
 
-def sums(relation: Relation, measured: Sequence[Measurement], bounded: exp.Select) -> Sql:
+def sums(relation: Relation, measured: Sequence[Cells], bounded: exp.Select) -> Sql:
     """One statement: the sums of each cell, then under cell -1 whether any bound was broken.
 
     Both read the same bounded relation, which is made once.
     """
-    values = [measurement for measurement in measured if measurement.value is not None]
+    values = [one for one in measured if isinstance(one, Measurement) and one.value is not None]
     names = [f"v{place}" for place in range(len(values))]
     by_cell = (
         exp.select(
@@ -144,7 +149,7 @@ def _customers_twice() -> Sql:
 
 
 def _split(
-    relation: Relation, measured: Sequence[Measurement], rows: Sequence[tuple[int | None, ...]]
+    relation: Relation, measured: Sequence[Cells], rows: Sequence[tuple[int | None, ...]]
 ) -> dict[str, ExactVector]:
     """Every declared cell gets a number, 0 where nobody contributed; past 64 bits a sum is clamped, never raised."""
     if any(row[0] == -1 for row in rows):
@@ -158,7 +163,11 @@ def _split(
         filled = np.zeros(relation.cells, dtype=np.int64)
         for row in rows:
             filled[row[0] or 0] = max(INT64.min, min(INT64.max, row[source] or 0))
-        vectors[measurement.key] = ExactVector(applied(measurement, filled))
+        vectors[measurement.key] = ExactVector(
+            grouped_scores(filled, measurement.fraction, measurement.candidates + 1)
+            if isinstance(measurement, Selection)
+            else applied(measurement, filled)
+        )
     return vectors
 
 

@@ -9,15 +9,19 @@ from dpinsights.measurement.aggregation import Exact
 from dpinsights.measurement.discovery import ExactMap
 from dpinsights.measurement.exact import ExactVector
 from dpinsights.mechanisms.noise import GaussianNoise
+from dpinsights.mechanisms.selection import GroupedMin
 from dpinsights.mechanisms.threshold import KeyThreshold
 from dpinsights.model.noisy import NoisyVector
-from dpinsights.model.plan import Discovery, Draw, Measurement
+from dpinsights.model.plan import Discovery, Draw, Measurement, Selection
+
+Mechanism = GaussianNoise | KeyThreshold | GroupedMin
+"""What draws: noise, noise and a threshold, or choices."""
 
 
 def privatize(
     draws: Sequence[Draw], exact: Mapping[str, Exact], *, partnership: str, snapshot: str
 ) -> tuple[NoisyVector, ...]:
-    """One noisy vector for each draw, in order; of a discovery, with its released keys.
+    """One noisy vector for each draw, in order; of a discovery, with its released keys; of a selection, its choices.
 
     Each is one vector of integers and one measurement, materialized before anything else sees it, so no two cells and
     no two measurements share noise.
@@ -32,9 +36,9 @@ def privatize(
     )
 
 
-def _drawn(draw: Draw, mechanism: GaussianNoise | KeyThreshold, exact: Exact, snapshot: str) -> NoisyVector:
+def _drawn(draw: Draw, mechanism: Mechanism, exact: Exact, snapshot: str) -> NoisyVector:
     match mechanism, exact:
-        case GaussianNoise(), ExactVector():
+        case GaussianNoise() | GroupedMin(), ExactVector():
             values = tuple(int(number) for number in mechanism.draw(exact.take))
             return NoisyVector(draw.key, snapshot, draw.scale, draw.rho_units, values)
         case KeyThreshold(), ExactMap():
@@ -55,13 +59,24 @@ def _drawn(draw: Draw, mechanism: GaussianNoise | KeyThreshold, exact: Exact, sn
     raise InternalError("an exact aggregate is not of its draw's kind")
 
 
-def mechanism_of(draw: Draw, partnership: str) -> GaussianNoise | KeyThreshold:
+def mechanism_of(draw: Draw, partnership: str) -> Mechanism:
     """The mechanism of a planned draw, refused unless its own map rounds up to exactly the charge."""
-    return (
-        threshold_of(draw, partnership)
-        if isinstance(draw.measurement, Discovery)
-        else noise_of(draw, partnership)
-    )
+    match draw.measurement:
+        case Discovery():
+            return threshold_of(draw, partnership)
+        case Selection():
+            return choices_of(draw, partnership)
+    return noise_of(draw, partnership)
+
+
+def choices_of(draw: Draw, partnership: str) -> GroupedMin:
+    """The choices of a selection's draw."""
+    if not isinstance(draw.measurement, Selection):
+        raise InternalError("only a selection chooses among cuts")
+    choices = GroupedMin.of(draw.measurement, unit=partnership, scale=draw.scale)
+    if (choices.rho_units, 0) != (draw.rho_units, draw.delta_units):
+        raise InternalError("a draw's privacy loss is not what was charged for it")
+    return choices
 
 
 def noise_of(draw: Draw, partnership: str) -> GaussianNoise:

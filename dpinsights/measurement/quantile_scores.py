@@ -33,6 +33,15 @@ def quantile_scores(bins: NDArray[np.int64], probability: Fraction) -> NDArray[n
     return np.array(scores, dtype=np.int64)
 
 
+def grouped_scores(bins: NDArray[np.int64], probability: Fraction, each: int) -> NDArray[np.int64]:
+    """The scores of each group's cuts, group by group, from the counts of its bins, of which there are `each`.
+
+    >>> grouped_scores(np.array([3, 0, 1, 2, 1, 0]), Fraction(1, 2), 3)
+    array([2, 2, 1, 3])
+    """
+    return np.concatenate([quantile_scores(group, probability) for group in bins.reshape(-1, each)])
+
+
 def quantile_sensitivity(probability: Fraction) -> int:
     """How far one customer moves a score at most.
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from dpinsights.errors import InternalError
 from dpinsights.mechanisms.noise import units_up
 from dpinsights.mechanisms.unit import customers, whole_distance
 from dpinsights.model.numbers import RHO_UNITS
+from dpinsights.model.plan import Selection
 
 Take = Callable[[], NDArray[np.int64]]
 
@@ -96,6 +98,69 @@ class NoisyMax:
     def draw(self, take: Take) -> int:
         """The place of the chosen candidate, from 0; `take` runs once, inside OpenDP's measurement."""
         return int(_drawn(self._measurement, take))
+
+
+class GroupedMin:
+    """One `NoisyMax` for each group, of about the smallest score: what draws a planned selection.
+
+    Its loss is the sum of all groups' losses. A customer is in one group only, and moves the scores of that one alone,
+    so the largest of them would do; no such parallel composition is claimed here.
+
+    Args:
+        groups: how many choices are made; the others are as in `NoisyMax`, for each of them.
+
+    >>> choices = GroupedMin(unit="doctest", groups=2, size=3, linf=1, scale=10.0)
+    >>> choices.rho_units, choices.draw(lambda: np.array([900, 0, 900, 900, 900, 0])).tolist()
+    (10000000001, [1, 2])
+    """
+
+    def __init__(self, *, unit: str, groups: int, size: int, linf: int, scale: float) -> None:
+        if groups < 1:
+            raise InternalError("a selection needs a group")
+        self.groups = groups
+        self.size = size
+        self.scale = scale
+        self._choice = NoisyMax(unit=unit, size=size, linf=linf, scale=scale, smallest=True)
+
+    @classmethod
+    def of(cls, selection: Selection, *, unit: str, scale: float) -> GroupedMin:
+        """The mechanism that draws a planned selection."""
+        return cls(
+            unit=unit,
+            groups=selection.size,
+            size=selection.candidates,
+            linf=selection.linf,
+            scale=scale,
+        )
+
+    def rho(self, customers: int) -> float:
+        """OpenDP's privacy loss (zCDP) of one choice, for each group; rounded up."""
+        exact = self.groups * Fraction(self._choice.rho(customers))
+        rounded = float(exact)
+        return rounded if Fraction(rounded) >= exact else math.nextafter(rounded, math.inf)
+
+    @property
+    def rho_units(self) -> int:
+        """The charge for one customer in ledger units, rounded up."""
+        return units_up(self.rho(1))
+
+    def draw(self, take: Take) -> NDArray[np.int64]:
+        """The place of each group's chosen candidate, from 0.
+
+        `take` hands over the scores, group by group, and runs once, inside the first group's measurement.
+        """
+        taken: list[NDArray[np.int64]] = []
+
+        def scores(group: int) -> NDArray[np.int64]:
+            if not taken:
+                whole = take()
+                if whole.dtype != np.int64 or whole.shape != (self.groups * self.size,):
+                    raise InternalError("scores have not the planned shape")
+                taken.append(whole)
+            return taken[0][group * self.size : (group + 1) * self.size]
+
+        chosen = [self._choice.draw(lambda group=group: scores(group)) for group in range(self.groups)]  # type: ignore[misc]
+        return np.array(chosen, dtype=np.int64)
 
 
 class NoisyTopK:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dpinsights.errors import InternalError
 from dpinsights.mechanisms.noise import GaussianNoise
+from dpinsights.mechanisms.selection import GroupedMin
 from dpinsights.mechanisms.threshold import KeyThreshold
-from dpinsights.model.plan import Discovery, Measured
+from dpinsights.model.plan import Discovery, Measured, Selection
 
 
 def stated_loss(
@@ -20,6 +21,9 @@ def stated_loss(
     >>> round(rho, 9), round(rho_two, 9), delta < delta_two
     (0.02, 0.08, True)
     """
+    if isinstance(measurement, Selection):
+        choices = GroupedMin.of(measurement, unit=unit, scale=scale)
+        return choices.rho(1), choices.rho(2), 0.0, 0.0
     if not isinstance(measurement, Discovery):
         noise = GaussianNoise.of(measurement, unit=unit, scale=scale)
         return noise.rho(1), noise.rho(2), 0.0, 0.0

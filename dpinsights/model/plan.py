@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from functools import cached_property
 
 from dpinsights.model.canonical import digest
@@ -245,7 +246,96 @@ class Discovery:
         return self.l0
 
 
-Measured = Measurement | Discovery
+@dataclass(frozen=True)
+class Selection:
+    """The choice of one public cut for each group, about as close to a quantile as any, by the exponential mechanism.
+
+    It is the identity of what is drawn, as a `Measurement` is of a vector: for each group the place of the chosen cut,
+    from 0. With p = num / den, a cut's score is |(den - num) * below - num * not below| in customers, smallest at the
+    quantile, and one step of scores is 1 / den customers.
+
+    Attributes:
+        relation: whose customers are counted, each of whom is in one cell; its last group are the bins between cuts.
+        probability: p, strictly between 0 and 1.
+    """
+
+    relation: Relation
+    probability: Decimal
+    formulation: int = FORMULATION
+
+    @cached_property
+    def key(self) -> str:
+        """The digest that identifies this measurement within a snapshot."""
+        return digest(self, purpose="selection")
+
+    @property
+    def value(self) -> None:
+        """What is scored is a count, which has none."""
+        return None
+
+    @property
+    def strategy(self) -> None:
+        """Scores have none."""
+        return None
+
+    @property
+    def fraction(self) -> Fraction:
+        """p, exactly."""
+        return Fraction(self.probability)
+
+    @property
+    def step(self) -> Decimal:
+        """What one step of scores is worth in customers, as it is printed."""
+        return Decimal(1) / self.fraction.denominator
+
+    @property
+    def candidates(self) -> int:
+        """How many cuts there are to choose from."""
+        return self.relation.groups[-1].size - 1
+
+    @property
+    def size(self) -> int:
+        """How many choices are made: one for each group."""
+        return self.relation.cells // self.relation.groups[-1].size
+
+    @property
+    def low(self) -> int:
+        """The least that a contribution adds to a bin."""
+        return 0
+
+    @property
+    def high(self) -> int:
+        """The most that a contribution adds to a bin."""
+        return 1
+
+    @property
+    def largest(self) -> int:
+        """The most that one customer moves a score, in absolute steps."""
+        return self.linf
+
+    @property
+    def linf(self) -> int:
+        """The most that one customer moves a score: below a cut by den - num, else by num."""
+        p = self.fraction
+        return max(p.numerator, p.denominator - p.numerator)
+
+    @property
+    def l0(self) -> int:
+        """For how many choices a customer is charged: all, though it is in one group."""
+        return self.size
+
+    @property
+    def l1(self) -> int:
+        """The most that the scores of all choices move, each counted once."""
+        return self.size * self.linf
+
+    @property
+    def l2_squared(self) -> int:
+        """What twice the squared scale is divided into for rho: linf squared for each choice."""
+        return self.size * self.linf**2
+
+
+Measured = Measurement | Discovery | Selection
 """What one draw releases."""
 
 
@@ -260,6 +350,8 @@ class Draw:
         delta_units: the charge in delta in ledger units, rounded up; 0 but for discoveries.
         delta, delta_two: the deltas of those maps.
         threshold: of a discovery: only keys whose noisy count is above it are released.
+
+    The scale of a selection is that of the Gumbel noise of its scores.
     """
 
     measurement: Measured
@@ -276,6 +368,11 @@ class Draw:
     def key(self) -> str:
         """The measurement's key."""
         return self.measurement.key
+
+    @property
+    def serves_alone(self) -> bool:
+        """Whether several draws can't be averaged into a better one: keys and choices are no numbers."""
+        return not isinstance(self.measurement, Measurement)
 
 
 @dataclass(frozen=True)
@@ -358,6 +455,7 @@ class PlannedQuery:
         k, r: the contribution limits that apply, for readers.
         forecasts: expected margins.
         threshold: of keys that are discovered: those of fewer than about so many customers are not shown.
+        rank: of quantiles that are chosen among cuts: the margin of their rank, in customers.
     """
 
     name: str
@@ -375,6 +473,7 @@ class PlannedQuery:
     forecasts: tuple[Forecast, ...]
     figures: tuple[str, tuple[Decimal | None, ...]] | None = None
     threshold: int | None = None
+    rank: int | None = None
 
     @property
     def measure(self) -> str:

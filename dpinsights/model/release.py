@@ -115,6 +115,9 @@ class ResultTable:
             intervals of those that are shown cover the less surely the closer to it they lie.
         over: of a ratio, what its denominator sums.
         against: of comparisons, what each one's cells are set against: a key, `previous`, `first` or `total`.
+        rank: of quantiles that were chosen among public cuts: in each group, the number of customers below each value
+            misses the asked share of all by at most so many customers more than for the best of the cuts, at the
+            release's confidence for all quantiles of the group together.
         alarm: whether tables that ought to add up differ by more than their noise explains.
     """
 
@@ -143,6 +146,7 @@ class ResultTable:
     over: str | None = None
     against: tuple[str, ...] = ()
     threshold: int | None = None
+    rank: int | None = None
 
 
 @dataclass(frozen=True)

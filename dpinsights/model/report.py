@@ -24,6 +24,7 @@ TAKES: dict[str, frozenset[str]] = {
     "over": frozenset({"ratio"}),
     "over_bounds": frozenset({"ratio"}),
     "at": frozenset({"quantile"}),
+    "interval": frozenset({"quantile"}),
     "cuts": frozenset({"quantile", "histogram", "concentration"}),
     "values_per_customer": frozenset({"pairs"}),
     "cohort": frozenset({"retention"}),
@@ -140,6 +141,10 @@ class Query(Document):
         Annotated[tuple[Exact, ...], Field(min_length=1, max_length=20), AfterValidator(_probabilities)]
         | None
     ) = Field(None, description="of quantiles: which, between 0 and 1; quartiles and tenths unless said")
+    interval: Literal["value", "rank"] | None = Field(
+        None,
+        description="of quantiles: an interval for each value, or for its rank in customers; value unless said",
+    )
     cuts: (
         Annotated[tuple[Exact, ...], Field(min_length=1, max_length=1000), AfterValidator(_ascending)] | None
     ) = Field(None, description="public cuts, ascending; bin i holds cuts[i-1] <= x < cuts[i]")
@@ -212,6 +217,11 @@ class Query(Document):
         self._check_fields(given[0])
         if sum(getattr(self, name) is not None for name in ("margin", "cost", "weight")) > 1:
             raise fault("margin-cost-weight", "margin, cost and weight exclude each other: keep one")
+        if self.interval == "rank" and self.margin is not None:
+            message = (
+                "a margin is one of values, and with interval: rank there is none: give a cost or a weight"
+            )
+            raise fault("field-not-taken", message, field="margin")
         if len(set(self.by)) != len(self.by):
             raise fault("group-twice", "a group stands twice in by", field="by")
         together = next((name for name in self.by if "," in name), None)

@@ -21,7 +21,7 @@ from dpinsights.estimation.estimates import answers
 from dpinsights.estimation.intervals import Noisy
 from dpinsights.model.contract import Planning
 from dpinsights.model.numbers import RHO_UNITS
-from dpinsights.model.plan import Forecast, Measured, PlannedQuery
+from dpinsights.model.plan import Forecast, Measured, PlannedQuery, Selection
 from dpinsights.model.resolved import ResolvedQuery
 from dpinsights.planning.measurements import Needed
 from dpinsights.planning.typical import typical
@@ -56,6 +56,8 @@ def forecasts(
 
     `released` has typical group sizes by the key of the count that was released.
     """
+    if isinstance(need.parts[0].measurement, Selection):
+        return ()  # the margin is one of ranks
     if is_exact(need.query) and not need.query.query.cumulative:
         measurement = need.part("value")
         return (Forecast(half_width(scales[measurement.key], 1 - float(confidence)) * measurement.step),)

@@ -16,9 +16,19 @@ from functools import reduce
 
 from dpinsights.definitions import building as build
 from dpinsights.errors import PlanError
+from dpinsights.estimation.moments import PROBABILITIES, quantile_key
+from dpinsights.estimation.selecting import is_selection_better
 from dpinsights.mechanisms.noise import INT64, NOISE_ROOM
 from dpinsights.model.expressions import Constant, Node, is_about_rows
-from dpinsights.model.plan import FORMULATION, Discovery, Measured, Measurement, PlannedValue, Relation
+from dpinsights.model.plan import (
+    FORMULATION,
+    Discovery,
+    Measured,
+    Measurement,
+    PlannedValue,
+    Relation,
+    Selection,
+)
 from dpinsights.model.resolved import ResolvedQuery, ResolvedValue
 from dpinsights.model.strategy import Strategy
 
@@ -64,15 +74,16 @@ def selection_seed(partnership: str) -> str:
     return f"dpinsights/{FORMULATION}/{partnership}"
 
 
-def needed(query: ResolvedQuery, *, seed: str, customers_at_most: int) -> Needed:
+def needed(query: ResolvedQuery, *, seed: str, customers_at_most: int, miss: float = 0.05) -> Needed:
     """The measurements of a query.
 
     Args:
         query: the query, resolved.
         seed: the selection order's.
         customers_at_most: how many customers there can be: decides how coarse a product of values must be.
+        miss: one minus the report's confidence: decides how quantiles with a margin of rank are drawn.
     """
-    return _NEEDS[query.measure](query, _Maker(query, seed, customers_at_most))
+    return _NEEDS[query.measure](query, _Maker(query, seed, customers_at_most, miss))
 
 
 @dataclass(frozen=True)
@@ -82,6 +93,7 @@ class _Maker:
     query: ResolvedQuery
     seed: str
     customers_at_most: int
+    miss: float = 0.05
 
     def relation(self, present: Node | None = None, *, pairs: bool = False) -> Relation:
         query = self.query
@@ -236,7 +248,16 @@ def _binned(query: ResolvedQuery, make: _Maker) -> Needed:
     (value,) = query.values
     count = make.count()
     if query.measure == "quantile":
-        count = replace(count, strategy=Strategy("tree", query.own_groups[-1].size))
+        strategy = Strategy("tree", query.own_groups[-1].size)
+        if query.query.interval == "rank":
+            asked = query.query.at or PROBABILITIES
+            groups = count.relation.cells // strategy.size
+            if is_selection_better(asked, strategy, groups=groups, miss=make.miss):
+                parts = tuple(
+                    NeededPart(quantile_key(p).key, Selection(count.relation, p.normalize())) for p in asked
+                )
+                return Needed(query, parts, (make.planned(value),))
+        count = replace(count, strategy=strategy)
     # A histogram's outer bins hold what lies beyond the bounds too: clamping moves nobody to another bin.
     planned = replace(make.planned(value), clamped=query.measure == "quantile")
     return Needed(query, (NeededPart("value", count),), (planned,))

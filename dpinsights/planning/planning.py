@@ -8,13 +8,15 @@ from dataclasses import replace
 from decimal import Decimal
 from types import MappingProxyType
 
+from dpinsights.estimation.selecting import rank_margin
 from dpinsights.mechanisms.loss import rho_units_of
 from dpinsights.mechanisms.noise import GaussianNoise, scale_for
+from dpinsights.mechanisms.selection import GroupedMin, scale_for_selection
 from dpinsights.mechanisms.threshold import KeyThreshold, threshold_for
 from dpinsights.model.canonical import digest
 from dpinsights.model.contract import Contract
 from dpinsights.model.numbers import DELTA_UNITS
-from dpinsights.model.plan import Discovery, Draw, Forecast, Measured, Part, Plan, PlannedQuery
+from dpinsights.model.plan import Discovery, Draw, Forecast, Measured, Part, Plan, PlannedQuery, Selection
 from dpinsights.model.policy import Policy
 from dpinsights.model.report import Report
 from dpinsights.model.resolved import ResolvedQuery
@@ -52,7 +54,8 @@ def make_plan(
     delta = policy.delta.conversion
     partnership = contract.partnership or contract.contract
     seed, most = selection_seed(partnership), contract.planning.customers_at_most
-    needs = [needed(query, seed=seed, customers_at_most=most) for query in queries]
+    miss = 1 - float(report.confidence)
+    needs = [needed(query, seed=seed, customers_at_most=most, miss=miss) for query in queries]
     planned = [_planned(need, contract) for need in needs]
     budget_units = rho_units_of(report.budget.epsilon, delta)
     delta_units = _delta_units(budget_units, policy)
@@ -84,7 +87,11 @@ def make_plan(
         planned = [_rolled(query, rolled.get(query.name)) for query in planned]
     scales = {draw.key: draw.scale for draw in draws}
     thresholds = {draw.key: draw.threshold for draw in draws}
-    planned = [replace(query, threshold=thresholds[query.parts[0].key]) for query in planned]
+    by_key = {draw.key: draw for draw in draws}
+    planned = [
+        replace(query, threshold=thresholds[query.parts[0].key], rank=_rank(query, by_key, miss))
+        for query in planned
+    ]
     return Plan(
         report=report.report,
         version=report.version,
@@ -153,6 +160,9 @@ def _draws(
     discoveries = sum(isinstance(measurement, Discovery) for measurement, _ in measurements.values())
     draws = []
     for key, (measurement, name) in measurements.items():
+        if isinstance(measurement, Selection):
+            draws.append(_selected(measurement, units[key], partnership))
+            continue
         scale = scale_for(l2_squared=measurement.l2_squared, rho_units=units[key])
         prove_no_overflow(measurement, scale, customers_at_most, name)
         if isinstance(measurement, Discovery):
@@ -191,6 +201,28 @@ def _discovered(discovery: Discovery, rho_units: int, partnership: str, delta_un
         delta=delta,
         delta_two=delta_two,
         threshold=threshold,
+    )
+
+
+def _selected(selection: Selection, rho_units: int, partnership: str) -> Draw:
+    """The smallest noise of scores whose loss, as OpenDP's map states it for each choice, fits."""
+    scale = scale_for_selection(linf=selection.linf, rho_units=rho_units, k=selection.size)
+    while (choices := GroupedMin.of(selection, unit=partnership, scale=scale)).rho_units > rho_units:
+        scale = math.nextafter(scale, math.inf)
+    return Draw(selection, choices.rho_units, scale, choices.rho(1), choices.rho(2))
+
+
+def _rank(query: PlannedQuery, draws: Mapping[str, Draw], miss: float) -> int | None:
+    """The margin of the ranks of quantiles that are chosen, in customers; None for all else."""
+    chosen = [(draw.measurement, draw.scale) for draw in map(draws.__getitem__, query.keys)]
+    selections = [(one, scale) for one, scale in chosen if isinstance(one, Selection)]
+    if not selections:
+        return None
+    return rank_margin(
+        [one.probability for one, _ in selections],
+        [scale for _, scale in selections],
+        candidates=selections[0][0].candidates,
+        miss=miss,
     )
 
 

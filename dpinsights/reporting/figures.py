@@ -117,6 +117,7 @@ class Figures:
         self.share = self.kind.share
         self.never_negative = self.kind.never_negative
         self.cuts = is_between_cuts(table)
+        self._chosen = table.rank is not None
         self._finest = _finest(table, self.kind)
         self.power = self._scale(table) if self.kind.base in LINEAR else 0
         self._shift = Decimal((0, (1,), 2 if self.share or self.kind.points else -self.power))
@@ -193,7 +194,8 @@ class Figures:
             else:
                 text = words.text("near_zero_range", null=null, interval=interval)
             return Figure(State.NEAR_ZERO, text, interval, margin, interval)
-        value = self.amount(estimate.value, place)
+        # A value that was chosen among public cuts is one of them, with all its digits.
+        value = words.number(estimate.value) if self._chosen else self.amount(estimate.value, place)
         if self.cuts:
             return Figure(
                 State.PLAIN,

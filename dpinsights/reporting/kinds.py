@@ -110,6 +110,8 @@ def _parted(table: ResultTable) -> tuple[str, str]:
 
 def is_between_cuts(table: ResultTable) -> bool:
     """Whether the ends of the intervals are public cuts themselves."""
-    return table.measure == "quantile" and any(
-        Flag.BETWEEN_CUTS in cell.estimate.flags for cell in table.cells
+    return (
+        table.rank is not None
+        or table.measure == "quantile"
+        and any(Flag.BETWEEN_CUTS in cell.estimate.flags for cell in table.cells)
     )

@@ -124,10 +124,17 @@ def _plan_row(
         "cost": _loss(epsilon_of(units), words),
         "share": used_text(units, plan.budget_units, words),
         "scale": _scales(draws, query, words),
-        "margins": [_margin(forecast, query, words) for forecast in query.forecasts]
-        or [words.text("plan_no_forecast")],
+        "margins": _margins(query, words),
         "shared": words.text("plan_shared", queries=words.text("c_list").join(others)) if others else "",
     }
+
+
+def _margins(query: PlannedQuery, words: Words) -> list[str]:
+    if query.rank is not None:
+        return [words.text("plan_rank", n=words.number(Decimal(query.rank)))]
+    return [_margin(forecast, query, words) for forecast in query.forecasts] or [
+        words.text("plan_no_forecast")
+    ]
 
 
 def _scales(draws: Sequence[Draw], query: PlannedQuery, words: Words) -> str:

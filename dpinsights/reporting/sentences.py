@@ -142,6 +142,9 @@ class Sentences:
             yield words.say("note_threshold", n=words.number(Decimal(table.threshold)))
             if not table.cells:
                 yield words.say("note_no_keys")
+        if table.rank is not None:
+            confidence = words.number(self.release.confidence * 100)
+            yield words.say("note_rank", n=words.number(Decimal(table.rank)), confidence=confidence)
         if table.estimates == "concentration":
             yield words.say("note_concentration")
         if table.measure == "pairs":

@@ -239,6 +239,8 @@ def _root(square: int) -> Decimal:
 
 def _margins(view: ResultView, words: Words) -> str:
     """The margin of a table's numbers in its unit, or from the smallest to the largest that mean anything."""
+    if view.table.rank is not None:
+        return words.text("rank_margin", n=words.number(Decimal(view.table.rank)))
     usable = [
         cell.estimate.margin for cell in view.table.cells if view.figure(cell).state is not State.TOO_WIDE
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ from dpinsights.measurement import quantile_scores as scores
 from dpinsights.mechanisms.noise import GaussianNoise
 from dpinsights.model.expressions import Aggregate, Arithmetic, Constant, Cut, Node
 from dpinsights.model.expressions import Case as When
-from dpinsights.model.plan import Group, Measurement
+from dpinsights.model.plan import Group, Measurement, Selection
 from dpinsights.model.resolved import ResolvedQuery, ResolvedValue
 from dpinsights.model.strategy import Strategy
 from dpinsights.model.values import ValueType
@@ -24,8 +25,8 @@ from dpinsights.planning import measurements as planned
 from dpinsights.planning import planning
 from tests.assurance import hand
 from tests.assurance.checks import assert_equal
-from tests.assurance.engine import Case, by_engine
-from tests.oracle import databases, oracle
+from tests.assurance.engine import Case, by_engine, by_oracle, opened, vectors
+from tests.oracle import databases, files, oracle
 from tests.oracle.neighbours import Distance, distance, only, removed
 
 WORST = hand.WORST
@@ -226,3 +227,28 @@ def quantile_sensitivity(folder: Path) -> None:
                 more: Sequence[int] = [n + (i == place) for i, n in enumerate(bins)]
                 moved += [*abs(scores.quantile_scores(np.array(more), probability) - was)]
         assert max(moved) == scores.quantile_sensitivity(probability)
+
+
+def quantile_choices(folder: Path) -> None:
+    """The scores of cuts are those worked out from the customers of each tier, each tier's by itself.
+
+    Without the worst customer those of its tier alone move, by the declared sensitivity at most.
+    """
+    relation = hand.related(rows=None, groups=(TIERS, BINS))
+    case = of(relation, Measurement(relation, None, 0, 1))
+    chosen = [Selection(relation, Decimal(p)) for p in ("0.25", "0.5")]
+    found = []
+    for name, one in (("with", case), ("without", without_worst(case))):
+        with opened(files.write(one.database, folder / name, "parquet"), folder / name) as reader:
+            found.append(vectors(reader, chosen))  # type: ignore[arg-type]
+        (counts,) = by_oracle(one)[1]
+        for selection, scores_found in zip(chosen, found[-1], strict=True):
+            p, expected = selection.fraction, []
+            for tier in range(3):
+                low, middle, high = counts[3 * tier : 3 * tier + 3]
+                for below, above in ((low, middle + high), (low + middle, high)):
+                    expected.append(abs((p.denominator - p.numerator) * below - p.numerator * above))
+            assert scores_found == expected and len(set(expected)) > 2
+    for selection, before, after in zip(chosen, *found, strict=True):
+        moved = abs(np.array(before) - np.array(after)).reshape(3, 2)
+        assert 0 < moved.max() <= selection.linf and (moved.max(axis=1) > 0).sum() == 1

@@ -292,3 +292,14 @@ def _one_side() -> Patched:
 
     with patched((quantile_scores, "quantile_sensitivity", one)):
         yield
+
+
+@mutant("scores of cuts that run on from one group to the next", checks.quantile_choices)
+def _scores_of_all() -> Patched:
+    original = aggregation.grouped_scores
+
+    def scores(bins: Any, probability: Fraction, each: int) -> Any:
+        return original(bins.reshape(-1, each).T.ravel(), probability, each)
+
+    with patched((aggregation, "grouped_scores", scores)):
+        yield

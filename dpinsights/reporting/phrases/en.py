@@ -105,6 +105,11 @@ ENGLISH: Mapping[str, str | Mapping[str, str]] = {
         "count less often than stated."
     ),
     "note_no_keys": "No key had a noisy count above the threshold.",
+    "note_rank": (
+        "Each value is one of the public cuts, chosen at random, the likelier the closer it is. In each group the number "
+        "of customers below it misses the named share of all by at most {n} more than for the best cut, for all "
+        "values together with {confidence}% confidence. As amounts they have no interval: what is printed is the declared range."
+    ),
     "note_concentration": (
         "How a total is spread within a bin is not known: the intervals hold every way in which it may be."
     ),

@@ -74,6 +74,7 @@ STATEMENT: Mapping[str, str | Mapping[str, str]] = {
     "noise_cost": "ρ: map(1)",
     "noise_cost_two": "ρ: map(2)",
     "noise_margin": "Margin",
+    "rank_margin": "{n} customers in rank",
     "role_value": "numbers",
     "role_numerator": "numerator",
     "role_denominator": "denominator",
@@ -87,6 +88,7 @@ STATEMENT: Mapping[str, str | Mapping[str, str]] = {
     "noise_of": "{title}: {role}",
     "mechanism_discrete-gaussian": "discrete Gaussian",
     "mechanism_discrete-gaussian-with-a-threshold": "discrete Gaussian, shown above a threshold",
+    "mechanism_exponential-mechanism": "exponential mechanism: a choice among public cuts",
     "noise_draws": "{mechanism}, {n} draws combined",
     "sensitivity": {
         "one": "{n} cell, by at most {linf}; L2\u00a0{l2}",
@@ -111,6 +113,7 @@ STATEMENT: Mapping[str, str | Mapping[str, str]] = {
     "method_inverted-distribution": (
         "The public cuts between which the noisy distribution function reaches the quantile"
     ),
+    "method_chosen-cut": "A public cut, chosen by the exponential mechanism; its margin is one of ranks",
     "method_mover": "From the two intervals that are compared, their noise taken as independent (MOVER)",
     "method_fieller-bounds": (
         "Fieller's sets, widened by all ways in which values may lie within public bins"
@@ -198,6 +201,7 @@ STATEMENT: Mapping[str, str | Mapping[str, str]] = {
     "plan_any_size": "± {margin}",
     "plan_for_size": "± {margin} at {customers} customers",
     "plan_no_forecast": "no forecast: too small beside the noise at the sizes known",
+    "plan_rank": "± {n} customers in rank, chosen among the cuts",
     "plan_more_draws": "{first}, and {n} more sums",
     "plan_median": "{margin} (median of the terms)",
     "plan_total": "All queries",
