@@ -146,8 +146,10 @@ def _scales(draws: Sequence[Draw], query: PlannedQuery, words: Words) -> str:
 
 
 def _scale(draw: Draw, query: PlannedQuery, words: Words) -> str:
-    """In the unit of what is summed, where a query is about one number."""
-    amount = significant(Decimal(repr(draw.scale)) * draw.measurement.step, 3, words, ROUND_CEILING)
+    """In the unit of what is summed, where a query is about one number; of a series, in whole customers."""
+    strategy = draw.measurement.strategy
+    scale = Decimal(repr(draw.scale)) / (strategy.linf if strategy else 1)
+    amount = significant(scale * draw.measurement.step, 3, words, ROUND_CEILING)
     unit = query.values[0].unit if query.values and query.measure in _ABOUT_ONE else None
     if draw.measurement.value is None or not unit:
         return amount

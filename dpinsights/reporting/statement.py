@@ -46,7 +46,7 @@ def statement_data(release: Release, views: Sequence[ResultView], words: Words) 
             second=second,
             start=words.day(release.start),
             end=words.day(release.until - timedelta(days=1)),
-            audience=audience,
+            audience=audience if release.account == release.audience else release.account,
             delta=delta,
             rho=rho_text(said.report.rho_units, words),
             **{

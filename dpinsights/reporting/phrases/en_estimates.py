@@ -95,15 +95,15 @@ ESTIMATES: Mapping[str, str | Mapping[str, str]] = {
         "period and those before it."
     ),
     "est_correlation_values": (
-        "Each number estimates the correlation (Pearson) of {of}, between customers, over the {people}."
+        "Each number estimates the correlation (Pearson) of {of}, over the {people} who have both values."
     ),
     "est_correlation_ranks": (
-        "Each number estimates the rank correlation (Spearman) of {of}, between customers, over the {people}."
+        "Each number estimates the rank correlation (Spearman) of {of}, over the {people} who have both values."
     ),
     "est_coefficient": (
-        "Each number estimates a coefficient of a linear regression over the {people}: how much more of "
-        "“{of}” goes with one unit more of the variable, the other variables held equal. It is no proof of "
-        "cause."
+        "Each number estimates a coefficient of a linear regression over the {people} of whom every variable "
+        "is known: how much more of “{of}” goes with one unit more of the variable, the other variables held "
+        "equal. It is no proof of cause."
     ),
     "est_r-squared": (
         "Each number estimates R squared: the part of the variance of “{of}” that goes with the variables, 0 "

@@ -41,10 +41,11 @@ ESTIMATES: Mapping[str, str | Mapping[str, str]] = {
     "est_share-of-cohort": "每个数字估计在该期开始的客户中，经过所示期数之后（或更晚）仍活跃者的占比。",
     "est_running-customers": "每个数字为累计值：估计截至该期的{people}的人数。",
     "est_running-rows": "每个数字为累计值：估计截至该期{people}的“{of}”记录条数。",
-    "est_correlation_values": "每个数字估计{people}中各客户之间{of}的相关系数（皮尔逊）。",
-    "est_correlation_ranks": "每个数字估计{people}中各客户之间{of}的秩相关系数（斯皮尔曼）。",
+    "est_correlation_values": "每个数字估计{people}中两项均有值者{of}的相关系数（皮尔逊）。",
+    "est_correlation_ranks": "每个数字估计{people}中两项均有值者{of}的秩相关系数（斯皮尔曼）。",
     "est_coefficient": (
-        "每个数字估计在{people}上的线性回归系数：其他变量不变时，变量每增加一个单位，“{of}”相应增加多少。"
+        "每个数字估计在各变量均有值的{people}上的线性回归系数：其他变量不变时，变量每增加一个单位，"
+        "“{of}”相应增加多少。"
         "这并不证明因果关系。"
     ),
     "est_r-squared": "每个数字估计决定系数：“{of}”的方差中与各变量相关的部分，介于0与1之间。",
