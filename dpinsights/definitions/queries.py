@@ -63,6 +63,8 @@ class QueryResolver:
         figures = self._figures(axes)
         self._shape_of_answer(axes, levels)
         cells = math.prod(group.size for group in (*groups, *own_groups))
+        if query.measure == "pairs" and own_groups:
+            cells = cells * (own_groups[-1].size + 1) // 2
         if cells > MOST_CELLS:
             self._add(
                 "too-many-cells",
@@ -222,6 +224,8 @@ class QueryResolver:
             table = rows_table(rows_where)
             if table is not None:
                 tables.setdefault(table, ("rows_where",))
+        if about.text is not None and tables:
+            tables.setdefault(about.text.table, ("top",))
         if len(tables) > 1:
             *_, (table, path) = tables.items()
             names = " and ".join(tables)

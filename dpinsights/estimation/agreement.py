@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dpinsights.estimation.consistency import Adjusted, Observed, Rounded, consistent, rounded
 from dpinsights.estimation.intervals import Noisy, total
-from dpinsights.model.plan import Family, Image
+from dpinsights.model.plan import Family, Image, Part
 
 
 @dataclass(frozen=True)
@@ -52,28 +52,31 @@ def agree(families: tuple[Family, ...], noisy: Mapping[str, tuple[Noisy, ...]]) 
     return Agreement(tables, frozenset(alarms))
 
 
-def rolled_up(numbers: tuple[Noisy, ...], cells: tuple[int, ...] | None) -> tuple[Noisy, ...]:
-    """The numbers of a coarser table as sums of a finer one's, whose noise is independent."""
-    if cells is None:
+def rolled_up(numbers: tuple[Noisy, ...], part: Part) -> tuple[Noisy, ...]:
+    """The numbers of a coarser table as sums of a finer one's, whose noise is independent.
+
+    A cell that no cell of the finer table adds to is one that nobody can be in: it is 0, exactly.
+    """
+    if part.cells is None:
         return numbers
-    return tuple(
-        total([noisy for noisy, cell in zip(numbers, cells, strict=True) if cell == at])
-        for at in range(max(cells) + 1)
-    )
+    added: list[list[Noisy]] = [[] for _ in range(part.size)]
+    for noisy, cell in zip(numbers, part.cells, strict=True):
+        added[cell].append(noisy)
+    return tuple(total(cells) if cells else Noisy(0.0, numbers[0].scale, 2) for cells in added)
 
 
-def coarser(found: Agreed | None, cells: tuple[int, ...] | None) -> Agreed | None:
+def coarser(found: Agreed | None, part: Part) -> Agreed | None:
     """What a coarser table prints once the finer one was made to add up: the sums of what that one prints.
 
     A sum of fitted numbers varies no more than that of the drawn ones (Gauss-Markov), whose noise is stated for it.
     """
-    if found is None or cells is None:
+    if found is None or part.cells is None:
         return found
-    printed = [0] * (max(cells) + 1)
-    for number, cell in zip(found.printed, cells, strict=True):
+    printed = [0] * part.size
+    for number, cell in zip(found.printed, part.cells, strict=True):
         printed[cell] += number
     noisy = tuple(replace(fitted, scale=found.noise) for fitted in found.numbers)
-    return Agreed(rolled_up(noisy, cells), tuple(printed), (False,) * len(printed), found.noise)
+    return Agreed(rolled_up(noisy, part), tuple(printed), (False,) * part.size, found.noise)
 
 
 def _observed(family: Family, image: Image, numbers: tuple[Noisy, ...]) -> Observed:
@@ -87,8 +90,10 @@ def cells_of(family: Family, image: Image) -> NDArray[np.int64]:
     >>> cells_of(Family((2, 2), ()), Image("a", ((1, 2, (1, 0)),))).tolist()
     [1, 0, 1, 0]
     """
+    if not family.sizes:
+        return np.zeros(1, dtype=np.int64)
     codes = np.indices(family.sizes, dtype=np.int64).reshape(len(family.sizes), -1)
-    cells = np.zeros(codes.shape[1] if family.sizes else 1, dtype=np.int64)
+    cells = np.zeros(codes.shape[1], dtype=np.int64)
     for root, size, mapped in image.groups:
         cells = cells * size + np.array(mapped, dtype=np.int64)[codes[root]]
     return cells

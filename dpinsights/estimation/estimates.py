@@ -97,12 +97,12 @@ def tables(plan: Plan, vectors: Vectors, losses: Losses) -> tuple[ResultTable, .
             fact = _noise(first.role, plan.draw(first.key), (released,), losses[first.key])
             made.append(replace(_table(query, answer, (fact,)), threshold=released.threshold))
             continue
-        sums = {part.role: rolled_up(noisy[part.key], part.cells) for part in query.parts}
+        sums = {part.role: rolled_up(noisy[part.key], part) for part in query.parts}
         noise = tuple(
             _noise(part.role, plan.draw(part.key), vectors[part.key], losses[part.key])
             for part in query.parts
         )
-        agreed = coarser(agreement.tables.get(query.parts[0].key), query.parts[0].cells)
+        agreed = coarser(agreement.tables.get(query.parts[0].key), query.parts[0])
         alarm = query.measure in AGREEING and query.parts[0].key in agreement.alarms
         made += [
             replace(_table(query, answer, noise), alarm=alarm)

@@ -92,6 +92,7 @@ def sums(relation: Relation, measured: Sequence[Cells], bounded: exp.Select) -> 
         exp.select(
             exp.alias_(exp.Count(this=exp.Star()), "cells", quoted=True),
             exp.alias_(tree.call("sum", tree.column(ROWS)), "made_of", quoted=True),
+            *_different(relation),
             *(
                 exp.alias_(tree.call(f, tree.column(n)), f"{f}_{n}", quoted=True)
                 for n in (CELL, *names)
@@ -108,6 +109,28 @@ def sums(relation: Relation, measured: Sequence[Cells], bounded: exp.Select) -> 
     return both.with_("bounded", as_=bounded, materialized=True)
 
 
+def _different(relation: Relation) -> list[Sql]:
+    """How many different cells a customer has, where several lines of one could name the same."""
+    if relation.rows is None:
+        return []
+    cell = tree.column(CELL)
+    if relation.cells > MOST_BITS:
+        found: Sql = exp.Count(this=exp.Distinct(expressions=[cell]))
+    else:
+        one = tree.cast(exp.Literal.number(1), "HUGEINT" if relation.cells > 62 else "BIGINT")
+        # A cell that is out of range, which is checked beside this, must not make the shift raise.
+        inside = tree.case(
+            [(exp.Between(this=cell, low=tree.number(0), high=tree.number(relation.cells - 1)), cell)]
+        )
+        bit = exp.BitwiseLeftShift(this=one, expression=tree.cast(inside, "INTEGER"))
+        found = tree.call("bit_count", tree.call("bit_or", bit))
+    return [exp.alias_(found, "different", quoted=True)]
+
+
+MOST_BITS = 126
+"""Cells that the bits of one whole number can stand for."""
+
+
 def _broken(relation: Relation, values: Sequence[Measurement], names: Sequence[str]) -> list[Sql]:
     """What must not happen to any customer."""
     count = Measurement(relation, None, 0, 1)
@@ -118,6 +141,8 @@ def _broken(relation: Relation, values: Sequence[Measurement], names: Sequence[s
         tree.binary(exp.LT, tree.column(f"min_{CELL}"), tree.number(0)),
         tree.binary(exp.GTE, tree.column(f"max_{CELL}"), tree.number(relation.cells)),
     ]
+    if relation.rows is not None:
+        broken.append(tree.binary(exp.NEQ, tree.column("cells"), tree.column("different")))
     for measurement, name in zip(values, names, strict=True):
         times = relation.rows_per_customer or 1
         # 0 is what a contribution without a value adds, whatever its bounds.

@@ -304,10 +304,11 @@ def _scaled_float(bounds: tuple[Decimal, Decimal], digits: int) -> tuple[int, tu
     places = max(digits, min(digits + 6, 15 - before))
     low, high = (tree.cast(tree.text(str(bound)), "DOUBLE") for bound in bounds)
     unit = tree.cast(tree.text(f"1e{places}"), "DOUBLE")
+    whole = "BIGINT" if largest * 10**places < 2**62 else "HUGEINT"
     return places, (
         lambda real: tree.case([(tree.call("isnan", real), exp.null())], real),
         lambda real: tree.clamped(real, low, high),
-        lambda real: tree.cast(tree.call("round", tree.binary(exp.Mul, real, unit)), "BIGINT"),
+        lambda real: tree.cast(tree.call("round", tree.binary(exp.Mul, real, unit)), whole),
     )
 
 
@@ -328,12 +329,39 @@ def _half_even(value: Sql, low_steps: int, width: int) -> Sql:
     return tree.binary(exp.Add, rounded, tree.number(low_steps))
 
 
+def _midnight(day: Sql) -> Sql:
+    """The seconds of a day's beginning, by whole days: a day may lie where no timestamp does."""
+    since = tree.binary(exp.Sub, day, tree.cast(tree.text("1970-01-01"), "DATE"))
+    seconds = tree.binary(exp.Mul, tree.cast(since, "BIGINT"), tree.number(DAY))
+    return tree.case([(tree.call("isfinite", day), seconds)])
+
+
+def _local(moment: Sql, zone: str) -> Sql:
+    """A moment on a zone's clock; far outside the years 1 to 9999, where a zone's shift can overflow, an end of those."""
+    first, last = (
+        tree.cast(tree.text(f"{day} 00:00:00+00"), "TIMESTAMPTZ") for day in ("0001-01-02", "9999-12-30")
+    )
+    ends = [tree.cast(tree.text(day), "TIMESTAMP") for day in ("0001-01-02", "9999-12-30")]
+    inside = exp.Between(this=moment.copy(), low=first, high=last)
+    return tree.case(
+        [
+            (inside, tree.call("timezone", tree.text(zone), moment)),
+            (exp.Not(this=tree.call("isfinite", moment)), exp.null()),
+            (tree.binary(exp.LT, moment, first), ends[0]),
+            (tree.binary(exp.GT, moment, last), ends[1]),
+        ]
+    )
+
+
 def _days(storage: Storage, place: str) -> tuple[Stage, ...]:
     match storage.kind:
         case "date":
             days: tuple[Stage, ...] = ()
         case "timestamp":
-            days = (lambda raw: tree.case([(tree.call("isfinite", raw), tree.cast(raw, "DATE"))]),)
+            days = (
+                lambda raw: tree.try_cast(raw, "TIMESTAMP"),
+                lambda moment: tree.case([(tree.call("isfinite", moment), tree.try_cast(moment, "DATE"))]),
+            )
         case "text":
             days = (normal, lambda word: _matching(word, _DATE, "DATE"))
         case _:
@@ -360,11 +388,12 @@ def _text_to_moment(word: Sql) -> Sql:
 def _seconds(zone: str, storage: Storage, place: str) -> tuple[Stage, ...]:
     match storage.kind:
         case "timestamp":
-            moments: tuple[Stage, ...] = ()
+            # Seconds and milliseconds may hold moments that microseconds can't: those are null.
+            moments: tuple[Stage, ...] = (lambda raw: tree.try_cast(raw, "TIMESTAMP"),)
         case "timestamptz":
-            moments = (lambda raw: tree.call("timezone", tree.text(zone), raw),)
+            moments = (lambda raw: _local(raw, zone),)
         case "date":
-            moments = (lambda raw: tree.cast(raw, "TIMESTAMP"),)
+            return (_midnight,)
         case "text":
             moments = (normal, _text_to_moment)
         case _:
@@ -372,7 +401,10 @@ def _seconds(zone: str, storage: Storage, place: str) -> tuple[Stage, ...]:
     million = tree.number(1_000_000)
 
     def micro(moment: Sql) -> Sql:
-        return tree.case([(tree.call("isfinite", moment), tree.call("epoch_us", moment))])
+        count = tree.call("epoch_us", moment)
+        far = tree.cast(tree.text(str(2**62)), "BIGINT")
+        kept = tree.clamped(count, exp.Neg(this=far), far)
+        return tree.case([(tree.call("isfinite", moment), kept)])
 
     def whole(count: Sql) -> Sql:
         # Rounded down: division rounds to zero, so the remainder is taken off first.

@@ -403,13 +403,14 @@ IN_UNITS = frozenset({"sum", "mean", "var", "std", "quantile", "regression"})
 class Part:
     """A measurement in the role that a statistic gives it: `value`, `numerator`, `denominator`, `second`, ...
 
-    `cells` says for each number of the measurement to which number of the statistic it is added, where the measurement
-    is a finer count than the one asked for.
+    `cells` says for each number of the measurement to which of the statistic's `size` numbers it is added, where the
+    measurement is a finer count than the one asked for.
     """
 
     role: str
     key: str
     cells: tuple[int, ...] | None = None
+    size: int = 0
 
 
 @dataclass(frozen=True)

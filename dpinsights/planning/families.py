@@ -13,6 +13,9 @@ import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
+from dpinsights.estimation.agreement import cells_of
 from dpinsights.model.canonical import canonical_bytes
 from dpinsights.model.contract import Boolean, Category, Contract, DecimalColumn, Integer
 from dpinsights.model.expressions import (
@@ -46,7 +49,7 @@ def families(measurements: Sequence[Measured], contract: Contract) -> tuple[Fami
     together: dict[bytes, list[Measured]] = {}
     for measurement in measurements:
         vector = _vector(measurement, contract)
-        if vector is not None:
+        if isinstance(measurement, Measurement) and vector is not None and _is_reachable(measurement):
             together.setdefault(vector, []).append(measurement)
     found = [
         common_base(members)
@@ -54,6 +57,14 @@ def families(measurements: Sequence[Measured], contract: Contract) -> tuple[Fami
         if len(members) > 1 and sum(member.relation.cells for member in members) <= MOST_CELLS
     ]
     return tuple(family for family in found if math.prod(family.sizes) <= MOST_BASE)
+
+
+def _is_reachable(measurement: Measurement) -> bool:
+    """Whether somebody can be in each cell: not where one group is a function of another of the same table."""
+    family = common_base([measurement])
+    if math.prod(family.sizes) > MOST_BASE:
+        return False
+    return len(np.unique(cells_of(family, family.images[0]))) == measurement.relation.cells
 
 
 def same_vector(measurements: Sequence[Measured], contract: Contract) -> bool:

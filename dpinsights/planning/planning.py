@@ -123,7 +123,7 @@ def make_plan(
 def _rolled(query: PlannedQuery, rolled: RollUp | None) -> PlannedQuery:
     if rolled is None:
         return query
-    return replace(query, parts=(Part("value", rolled.draw.key, rolled.cells),))
+    return replace(query, parts=(Part("value", rolled.draw.key, rolled.cells, rolled.size),))
 
 
 def _forecasts(

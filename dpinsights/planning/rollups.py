@@ -24,10 +24,11 @@ from dpinsights.planning.measurements import Needed
 
 @dataclass(frozen=True)
 class RollUp:
-    """A finer draw, and for each of its cells the cell of the coarser table that it adds to."""
+    """A finer draw, and for each of its cells the cell, of `size`, of the coarser table that it adds to."""
 
     draw: Draw
     cells: tuple[int, ...]
+    size: int
 
     @property
     def most(self) -> int:
@@ -70,7 +71,7 @@ def _rolled_up(need: Needed, finer: Sequence[Draw], contract: Contract, miss: fl
     for draw in finer:
         cells = image_of(coarse, draw.measurement, contract)
         if cells is not None:
-            rolled = RollUp(draw, cells)
+            rolled = RollUp(draw, cells, coarse.relation.cells)
             if half_width(draw.scale, rolled.most, miss) <= float(margin):
                 return rolled
     return None
@@ -90,6 +91,7 @@ def image_of(coarse: Measured, fine: Measured, contract: Contract) -> tuple[int,
         return None
     to, of = (cells_of(family, image) for image in family.images)
     pairs = np.unique(np.stack([of, to]), axis=1)
-    if pairs.shape[1] != fine.relation.cells:
+    # Each cell of the finer count stands in exactly one of the coarser; one that nobody can be in would be left out.
+    if not np.array_equal(pairs[0], np.arange(fine.relation.cells)):
         return None
     return tuple(int(cell) for cell in pairs[1])

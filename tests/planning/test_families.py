@@ -9,7 +9,7 @@ import pytest
 
 from dpinsights.definitions.resolving import check_contract, check_report, report_digests
 from dpinsights.estimation.agreement import cells_of
-from dpinsights.estimation.estimates import tables
+from dpinsights.estimation.estimates import Loss, tables
 from dpinsights.model.contract import Contract
 from dpinsights.model.noisy import NoisyVector
 from dpinsights.model.plan import Plan
@@ -165,7 +165,7 @@ def test_tables_add_up_and_the_alarm_is_quiet_then_loud() -> None:
             for place, draw in enumerate(made.draws)
         }
 
-    losses = {draw.key: (draw.rho, draw.rho_two) for draw in made.draws}
+    losses = {draw.key: Loss(draw.rho, draw.rho_two) for draw in made.draws}
     found = {table.name: table for table in tables(made, drawn(0), losses)}
     assert not any(table.alarm for table in found.values())
     values = {
@@ -214,7 +214,7 @@ def test_a_rolled_up_count_covers_and_adds_up() -> None:
             vectors[draw.key] = (
                 NoisyVector(draw.key, "s", draw.scale, draw.rho_units, tuple(int(v) for v in noisy)),
             )
-        losses = {draw.key: (draw.rho, draw.rho_two) for draw in made.draws}
+        losses = {draw.key: Loss(draw.rho, draw.rho_two) for draw in made.draws}
         counties, provinces, whole = tables(made, vectors, losses)
         north, south = (cell.estimate for cell in provinces.cells)
         covered += (north.low <= 407 <= north.high) + (south.low <= 67 <= south.high)
@@ -222,3 +222,30 @@ def test_a_rolled_up_count_covers_and_adds_up() -> None:
         assert (sum(values[:5]), sum(values[5:])) == (north.value, south.value)
         assert sum(values) == whole.cells[0].estimate.value
     assert covered / 800 > 0.939
+
+
+def test_cells_that_nobody_can_be_in_prove_nothing() -> None:
+    """A table by counties and their provinces has cells that no base cell adds to; a chance count of pairs is no proof."""
+    drill = {"drill": count("province", "bank.customers.county", margin=30)}
+    made = planned(drill | {"rich": count("rich"), "prefectures": count("prefecture", margin=500)})
+    assert made.families == planned(
+        {"rich": count("rich"), "prefectures": count("prefecture")}
+    ).families or all(
+        image.key != made.queries[0].parts[0].key for family in made.families for image in family.images
+    )
+    assert made.queries[2].parts[0].cells is None
+
+
+def test_a_coarser_cell_that_nobody_can_be_in_is_zero() -> None:
+    made = planned(
+        {
+            "counties": count("bank.customers.county", margin=30),
+            "drill": count("province", "prefecture", margin=90),
+        }
+    )
+    part = made.queries[1].parts[0]
+    assert (part.cells, part.size) == ((0, 0, 1, 1, 1, 5, 5), 6)
+    (draw,) = made.draws
+    vector = NoisyVector(draw.key, "s", draw.scale, draw.rho_units, (10, 20, 30, 40, 50, 60, 70))
+    _, drill = tables(made, {draw.key: (vector,)}, {draw.key: Loss(draw.rho, draw.rho_two)})
+    assert [cell.estimate.value for cell in drill.cells] == [30, 120, 0, 0, 0, 130]

@@ -19,7 +19,9 @@ CHECKED = workload.contract(1_000_000)
 TIER = ["bank.customers.wealth_tier"]
 
 
-def plan(queries: dict[str, dict[str, Any]], epsilon: str = "1", released: dict[str, int] | None = None) -> Plan:
+def plan(
+    queries: dict[str, dict[str, Any]], epsilon: str = "1", released: dict[str, int] | None = None
+) -> Plan:
     report = Report.model_validate(
         {
             "report": "r",
@@ -55,11 +57,18 @@ def test_a_count_is_not_shared_across_null_rules() -> None:
 
 
 def test_the_budget_is_spent_and_not_more() -> None:
-    made = plan({"a": {"count": "customers", "by": TIER}, "b": {"mean": "bank.customers.deposit_balance", "by": TIER, "weight": 3}})
+    made = plan(
+        {
+            "a": {"count": "customers", "by": TIER},
+            "b": {"mean": "bank.customers.deposit_balance", "by": TIER, "weight": 3},
+        }
+    )
     assert 0 <= made.budget_units - made.rho_units <= 4
     for draw in made.draws:
         m = draw.measurement
-        noise = GaussianNoise(unit=made.partnership, size=m.relation.cells, l2_squared=m.l2_squared, scale=draw.scale)
+        noise = GaussianNoise(
+            unit=made.partnership, size=m.relation.cells, l2_squared=m.l2_squared, scale=draw.scale
+        )
         assert (noise.rho_units, noise.rho(1), noise.rho(2)) == (draw.rho_units, draw.rho, draw.rho_two)
 
 
@@ -71,7 +80,9 @@ def test_a_margin_decides_the_cost_and_is_met() -> None:
 
 @pytest.mark.parametrize("cost", [{"rho": "0.001"}, {"epsilon": "0.1"}])
 def test_a_cost_is_taken_at_its_word(cost: dict[str, str]) -> None:
-    made = plan({"a": {"count": "customers", "by": TIER, "cost": cost}, "b": {"count": "customers", "weight": 2}})
+    made = plan(
+        {"a": {"count": "customers", "by": TIER, "cost": cost}, "b": {"count": "customers", "weight": 2}}
+    )
     assert made.draws[0].rho_units <= made.budget_units
     if "rho" in cost:
         assert made.draws[0].rho_units == 10**9
@@ -86,7 +97,12 @@ def test_a_plan_does_not_depend_on_titles_or_order_of_fields() -> None:
 
 def test_margins_that_do_not_fit_say_which_and_what_would() -> None:
     with pytest.raises(PlanError) as caught:
-        plan({"cheap": {"count": "customers", "margin": 5000}, "dear": {"count": "customers", "by": TIER, "margin": 1}})
+        plan(
+            {
+                "cheap": {"count": "customers", "margin": 5000},
+                "dear": {"count": "customers", "by": TIER, "margin": 1},
+            }
+        )
     text = str(caught.value)
     assert "dear" in text and "What would fit" in text and "epsilon" in text
 
