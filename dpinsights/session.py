@@ -176,7 +176,9 @@ class Session:
             DefinitionError: if a query is not one that the contract can answer.
             PlanError: if what is asked costs more than one release may.
         """
-        return PlanView(self._planned(queries, named)[0], self._language)
+        planned = self._planned(queries, named)[0]
+        free = self._ledger.free(planned, snapshot=self._data.sources.snapshot, exploration=True)
+        return PlanView(planned, self._language, free)
 
     def release(self, *queries: Query, **named: Query) -> Result:
         """Charges, measures and estimates; what was measured already on this snapshot is free.
@@ -284,8 +286,9 @@ def _name(query: Query, place: int, of: int) -> str:
 class PlanView:
     """A plan as a notebook shows it: cost by query, and the margins to expect."""
 
-    def __init__(self, plan: Plan, language: str) -> None:
+    def __init__(self, plan: Plan, language: str, free: frozenset[str] = frozenset()) -> None:
         self.plan = plan
+        self.free = free
         self._language = language
 
     @property
@@ -293,11 +296,17 @@ class PlanView:
         """What the plan costs if every draw is fresh, as epsilon at the policy's delta."""
         return epsilon_of(self.plan.rho_units, self.plan.conversion_delta)
 
+    @property
+    def charged_epsilon(self) -> Decimal:
+        """What would be charged now, as epsilon: what was measured already is free."""
+        units = sum(draw.rho_units for draw in self.plan.draws if draw.key not in self.free)
+        return epsilon_of(units, self.plan.conversion_delta)
+
     def __repr__(self) -> str:
-        return plan_text(self.plan, self._epsilon_of, language=self._language)
+        return plan_text(self.plan, self._epsilon_of, free=self.free, language=self._language)
 
     def _repr_html_(self) -> str:
-        return plan_view(self.plan, self._epsilon_of, language=self._language)
+        return plan_view(self.plan, self._epsilon_of, free=self.free, language=self._language)
 
     def _epsilon_of(self, units: int) -> Decimal:
         return epsilon_of(units, self.plan.conversion_delta)

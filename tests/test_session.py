@@ -60,6 +60,18 @@ def test_the_same_question_again_is_free_and_the_same(session: Session) -> None:
     pd.testing.assert_frame_equal(first.to_pandas(), again.to_pandas())
 
 
+def test_a_plan_says_what_was_measured_already(session: Session) -> None:
+    query = dpi.share("holds_cd", by="icbc.customers.city_tier", population="icbc")
+    before = session.plan(query)
+    assert before.free == frozenset() and before.charged_epsilon == before.epsilon
+    session.release(query)
+    after = session.plan(query)
+    assert after.charged_epsilon == 0 < after.epsilon
+    assert "measured already" in repr(after) and "still to be charged: ε 0" in repr(after)
+    both = session.plan(query, dpi.count(by="icbc.customers.gender", population="icbc"))
+    assert 0 < both.charged_epsilon < both.epsilon
+
+
 def test_short_names_mean_what_full_names_mean(session: Session) -> None:
     short = dpi.count(by=["wealth_tier", "shopper_level"], where="wealth_tier <> 'mass'", population="shared")
     full = dpi.count(

@@ -8,7 +8,7 @@ lifetime account was charged bounds what all readers together have.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -250,6 +250,27 @@ def _named(draw: Draw) -> dict[str, object]:
     )
 
 
+def _seen(draw: Draw, usable: tuple[Stored, ...]) -> tuple[Stored, ...]:
+    """What the account has seen of a measurement and can use together."""
+    seen = tuple(vector for vector in usable if vector.seen)
+    if draw.serves_alone:
+        # Each draw leaves out keys of its own, or chooses for itself, so one serves alone or not at all.
+        return tuple(vector for vector in seen if vector.serves(draw))[:1]
+    return seen
+
+
+def free_of_charge(
+    draws: Iterable[Draw], stored: Mapping[str, tuple[Stored, ...]], *, exploration: bool
+) -> frozenset[str]:
+    """The measurements that an account has seen precisely enough already: rule 1 of `decide`."""
+    found = set()
+    for draw in draws:
+        usable = tuple(vector for vector in stored.get(draw.key, ()) if vector.usable(exploration))
+        if precise_enough(tuple(vector.scale for vector in _seen(draw, usable)), draw.scale):
+            found.add(draw.key)
+    return frozenset(found)
+
+
 def decide(
     plan: Plan,
     draws: Mapping[str, Draw],
@@ -277,11 +298,8 @@ def decide(
     for key in sorted(draws):
         draw = draws[key]
         usable = tuple(vector for vector in stored.get(key, ()) if vector.usable(exploration))
-        seen = tuple(vector for vector in usable if vector.seen)
+        seen = _seen(draw, usable)
         cells = draw.measurement.size
-        if draw.serves_alone:
-            # Each draw leaves out keys of its own, or chooses for itself, so one serves alone or not at all.
-            seen = tuple(vector for vector in seen if vector.serves(draw))[:1]
         if precise_enough(tuple(vector.scale for vector in seen), draw.scale):
             items[key] = Item(key, cells, draw.scale, Verdict.FREE, seen, NOTHING, NOTHING)
             continue

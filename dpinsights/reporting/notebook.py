@@ -41,24 +41,34 @@ def release_view(release: Release, language: str) -> str:
     return _shell("_notebook_release", view, words, view["marks"])
 
 
-def plan_view(plan: Plan, epsilon_of: EpsilonOf, *, language: str = "en") -> str:
-    """A plan: each query's cost, noise and expected margins, and what is left of the report's budget."""
+NOTHING: frozenset[str] = frozenset()
+
+
+def plan_view(
+    plan: Plan, epsilon_of: EpsilonOf, *, free: frozenset[str] = NOTHING, language: str = "en"
+) -> str:
+    """A plan: each query's cost, noise and expected margins, and what is left of the report's budget.
+
+    `free` has the keys of measurements that were made already and cost nothing more.
+    """
     words = Words(language)
     view = {
         "title": words.say("plan", report=plan.report),
         "caption": words.say("plan_caption", delta=power_text(plan.conversion_delta)),
-        "rows": _plan_rows(plan, epsilon_of, words),
-        "totals": _totals(plan, epsilon_of, words),
+        "rows": _plan_rows(plan, epsilon_of, words, free),
+        "totals": _totals(plan, epsilon_of, words, free),
         "words": words.fixed(),
     }
     return _shell("_notebook_plan", view, words, [])
 
 
-def plan_text(plan: Plan, epsilon_of: EpsilonOf, *, language: str = "en") -> str:
+def plan_text(
+    plan: Plan, epsilon_of: EpsilonOf, *, free: frozenset[str] = NOTHING, language: str = "en"
+) -> str:
     """The same for a terminal, a line for each query."""
     words = Words(language)
     lines = [words.text("plan", report=plan.report)]
-    for row in [*_plan_rows(plan, epsilon_of, words), *_totals(plan, epsilon_of, words)]:
+    for row in [*_plan_rows(plan, epsilon_of, words, free), *_totals(plan, epsilon_of, words, free)]:
         margins = row.get("margins", [])
         scale = f"σ {row['scale']}" if row.get("scale") else ""
         parts = [f"ε {row['cost']}", row["share"], scale, "; ".join(margins), row.get("shared", "")]
@@ -101,12 +111,12 @@ def _shell(template: str, view: dict[str, Any], words: Words, marks: list[dict[s
 # Plans
 
 
-def _plan_rows(plan: Plan, epsilon_of: EpsilonOf, words: Words) -> list[dict[str, Any]]:
+def _plan_rows(plan: Plan, epsilon_of: EpsilonOf, words: Words, free: frozenset[str]) -> list[dict[str, Any]]:
     users: dict[str, list[str]] = {}
     for query in plan.queries:
         for draw in _draws(plan, query):
             users.setdefault(draw.key, []).append(query.name)
-    return [_plan_row(plan, query, users, epsilon_of, words) for query in plan.queries]
+    return [_plan_row(plan, query, users, epsilon_of, words, free) for query in plan.queries]
 
 
 def _draws(plan: Plan, query: PlannedQuery) -> list[Draw]:
@@ -114,7 +124,12 @@ def _draws(plan: Plan, query: PlannedQuery) -> list[Draw]:
 
 
 def _plan_row(
-    plan: Plan, query: PlannedQuery, users: dict[str, list[str]], epsilon_of: EpsilonOf, words: Words
+    plan: Plan,
+    query: PlannedQuery,
+    users: dict[str, list[str]],
+    epsilon_of: EpsilonOf,
+    words: Words,
+    free: frozenset[str],
 ) -> dict[str, Any]:
     draws = _draws(plan, query)
     units = sum(draw.rho_units for draw in draws)
@@ -125,8 +140,15 @@ def _plan_row(
         "share": used_text(units, plan.budget_units, words),
         "scale": _scales(draws, query, words),
         "margins": _margins(query, words),
-        "shared": words.text("plan_shared", queries=words.text("c_list").join(others)) if others else "",
+        "shared": _remark(words, others, paid=all(draw.key in free for draw in draws)),
     }
+
+
+def _remark(words: Words, others: list[str], *, paid: bool) -> str:
+    """Why a query costs less than it says."""
+    if paid:
+        return words.text("plan_free")
+    return words.text("plan_shared", queries=words.text("c_list").join(others)) if others else ""
 
 
 def _margins(query: PlannedQuery, words: Words) -> list[str]:
@@ -185,10 +207,12 @@ def _with_unit(number: str, unit: str | None, words: Words) -> str:
     return words.text("with_unit", number=number, unit=named) if named else number
 
 
-def _totals(plan: Plan, epsilon_of: EpsilonOf, words: Words) -> list[dict[str, Any]]:
+def _totals(plan: Plan, epsilon_of: EpsilonOf, words: Words, free: frozenset[str]) -> list[dict[str, Any]]:
     left = plan.budget_units - plan.rho_units
+    charged = sum(draw.rho_units for draw in plan.draws if draw.key not in free)
     lines = (
         ("plan_total", plan.rho_units, _loss(epsilon_of(plan.rho_units), words)),
+        *((("plan_charged", charged, _loss(epsilon_of(charged), words)),) if free else ()),
         ("plan_left", left, _left(epsilon_of(max(left, 0)), words)),
         ("plan_budget", plan.budget_units, _loss(epsilon_of(plan.budget_units), words)),
     )

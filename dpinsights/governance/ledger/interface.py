@@ -204,6 +204,10 @@ class Ledger(Protocol):
         """All that an account has been shown of a snapshot, by measurement; forecasts are made from it."""
         ...
 
+    def free(self, plan: Plan, *, snapshot: str, exploration: bool) -> frozenset[str]:
+        """The keys of a plan's measurements that its account would not be charged for; nothing is charged."""
+        ...
+
     def spent_by(self, run: Run) -> Spent:
         """What the run's statement says."""
         ...

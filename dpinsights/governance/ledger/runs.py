@@ -176,7 +176,9 @@ class Runs:
     def seen_by(self, account: str, snapshot: str) -> dict[str, tuple[NoisyVector, ...]]:
         """All vectors of a snapshot that an account has seen, by key."""
         return self._vectors(
-            "JOIN seen s ON s.run = v.run AND s.key = v.key WHERE s.account = ? AND v.snapshot = ?", account, snapshot
+            "JOIN seen s ON s.run = v.run AND s.key = v.key WHERE s.account = ? AND v.snapshot = ?",
+            account,
+            snapshot,
         )
 
     def _vectors(self, which: str, *given: str) -> dict[str, tuple[NoisyVector, ...]]:

@@ -313,6 +313,12 @@ class SqliteLedger:
         with self._connection.reading():
             return self._runs.seen_by(account, snapshot)
 
+    def free(self, plan: Plan, *, snapshot: str, exploration: bool) -> frozenset[str]:
+        """What the plan's account has seen precisely enough."""
+        with self._connection.reading():
+            stored = self._runs.stored(snapshot, plan.account)
+        return accountant.free_of_charge(plan.draws, stored, exploration=exploration)
+
     def spent_by(self, run: Run) -> Spent:
         """What the statement says."""
         with self._connection.reading():

@@ -207,6 +207,8 @@ STATEMENT: Mapping[str, str | Mapping[str, str]] = {
     "plan_total": "All queries",
     "plan_left": "Left of the report's budget",
     "plan_budget": "Budget of the report",
+    "plan_charged": "Of these still to be charged",
+    "plan_free": "measured already: costs nothing more",
     "plan_shared": "shares a draw with {queries}, paid for once",
     "plan_caption": "Cost and expected margin of each query; ε at δ = {delta}.",
     "plan_additive": "ε does not add up; the shares are of ρ, which does.",

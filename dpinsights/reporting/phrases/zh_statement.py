@@ -159,6 +159,8 @@ STATEMENT: Mapping[str, str | Mapping[str, str]] = {
     "plan_total": "全部查询",
     "plan_left": "报告预算剩余",
     "plan_budget": "报告的隐私预算",
+    "plan_charged": "其中尚需计费",
+    "plan_free": "已测量：不再计费",
     "plan_shared": "与{queries}共用一次抽取，只计费一次",
     "plan_caption": "各查询的成本与预期误差范围；ε对应δ = {delta}。",
     "plan_additive": "ε不能直接相加；占比按可相加的ρ计算。",
