@@ -20,10 +20,11 @@ from dpinsights.estimation.estimates import typical_sizes
 from dpinsights.governance.ledger.sqlite import SqliteLedger
 from dpinsights.mechanisms.loss import epsilon_of
 from dpinsights.model.contract import Contract
+from dpinsights.model.measurement import Draw
 from dpinsights.model.names import NAME, FrozenMap
 from dpinsights.model.noisy import Balance
 from dpinsights.model.numbers import exact
-from dpinsights.model.plan import Draw, Plan
+from dpinsights.model.plan import Plan
 from dpinsights.model.policy import Policy
 from dpinsights.model.release import Release, ResultTable
 from dpinsights.model.report import Epsilon, Period, Query, Report

@@ -18,7 +18,7 @@ import dpinsights as dpi
 from dpinsights.budget import open_budget
 from dpinsights.definitions.loading import load_checked, load_policy
 from dpinsights.mechanisms.selection import GroupedMin
-from dpinsights.model.plan import Measurement, Selection
+from dpinsights.model.measurement import Measurement, Selection
 from dpinsights.model.report import Query
 from dpinsights.reporting.data import read_release, release_json, tables_csv
 from dpinsights.reporting.files import bundle

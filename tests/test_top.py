@@ -22,7 +22,7 @@ from dpinsights.definitions.loading import load_checked, load_policy
 from dpinsights.measurement.aggregation import exact_vectors
 from dpinsights.mechanisms.loss import rho_units_of
 from dpinsights.mechanisms.threshold import KeyThreshold, threshold_for
-from dpinsights.model.plan import Discovery
+from dpinsights.model.measurement import Discovery
 from dpinsights.model.release import Flag
 from dpinsights.reporting.data import read_release, release_json, tables_csv
 from dpinsights.session import Result, Session

@@ -12,9 +12,10 @@ from dpinsights.definitions.ranges import steps_of
 from dpinsights.definitions.typed import Typed, known
 from dpinsights.model.contract import Contract
 from dpinsights.model.expressions import Cut
+from dpinsights.model.measurement import Group
 from dpinsights.model.names import FrozenMap
 from dpinsights.model.numbers import plain
-from dpinsights.model.plan import Axis, Group
+from dpinsights.model.plan import Axis
 from dpinsights.model.report import Query
 from dpinsights.model.resolved import ResolvedValue
 from dpinsights.model.values import Key

@@ -11,6 +11,7 @@ from typing import Literal
 
 from dpinsights.definitions import building as build
 from dpinsights.definitions.absence import check_absent
+from dpinsights.definitions.comparisons import shape_faults
 from dpinsights.definitions.expressions import parse
 from dpinsights.definitions.features import Features, rows_table, whole_bounds, within_period
 from dpinsights.definitions.groupings import bins, grouping, public_figures
@@ -19,7 +20,6 @@ from dpinsights.definitions.measures import (
     ONE_CELL,
     About,
     Value,
-    shape_faults,
     what_about,
 )
 from dpinsights.definitions.places import Fault, nearest, within
@@ -27,7 +27,8 @@ from dpinsights.definitions.ranges import LIMIT
 from dpinsights.definitions.typed import Typed, known, truth
 from dpinsights.model.contract import Bounds
 from dpinsights.model.expressions import Node
-from dpinsights.model.plan import Axis, Group
+from dpinsights.model.measurement import Group
+from dpinsights.model.plan import Axis
 from dpinsights.model.report import Query
 from dpinsights.model.resolved import ResolvedQuery, ResolvedValue
 

@@ -17,9 +17,10 @@ from dpinsights.estimation import comparing, linear, moments, ranking, rates, te
 from dpinsights.estimation.agreement import Agreed, agree, coarser, rolled_up
 from dpinsights.estimation.answers import Answer, Sums
 from dpinsights.estimation.intervals import Noisy, combine
+from dpinsights.model.measurement import Discovery, Draw, Selection
 from dpinsights.model.names import FrozenMap
 from dpinsights.model.noisy import NoisyVector
-from dpinsights.model.plan import Discovery, Draw, Plan, PlannedQuery, Selection
+from dpinsights.model.plan import Plan, PlannedQuery
 from dpinsights.model.release import NoiseFact, ResultTable
 
 MECHANISM = "discrete Gaussian"

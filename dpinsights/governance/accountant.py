@@ -15,9 +15,10 @@ from enum import StrEnum
 from dpinsights.errors import InternalError, LedgerError
 from dpinsights.governance.refusal import refuse, refuse_delta
 from dpinsights.model.canonical import digest
+from dpinsights.model.measurement import Discovery, Draw
 from dpinsights.model.noisy import Balance
 from dpinsights.model.numbers import DELTA_UNITS
-from dpinsights.model.plan import Discovery, Draw, Plan
+from dpinsights.model.plan import Plan
 from dpinsights.model.policy import Delta
 
 LIFETIME = "lifetime"

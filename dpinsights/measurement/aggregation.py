@@ -17,7 +17,7 @@ from dpinsights.measurement.exact import ExactVector
 from dpinsights.measurement.quantile_scores import grouped_scores
 from dpinsights.measurement.relations import CELL, ROWS, contributions
 from dpinsights.measurement.tree import Sql
-from dpinsights.model.plan import Discovery, Measured, Measurement, Relation, Selection
+from dpinsights.model.measurement import Discovery, Measured, Measurement, Relation, Selection
 
 INT64 = np.iinfo(np.int64)
 

@@ -31,7 +31,7 @@ from dpinsights.model.expressions import (
     parts_of,
     walk,
 )
-from dpinsights.model.plan import Measured, Relation
+from dpinsights.model.measurement import Measured, Relation
 
 CUSTOMERS = "customers"
 

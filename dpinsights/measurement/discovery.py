@@ -25,7 +25,7 @@ from dpinsights.measurement.exact import BoundsViolated
 from dpinsights.measurement.one_row import one_text
 from dpinsights.measurement.relations import cell_of_customer, eligible_customers, eligible_rows
 from dpinsights.measurement.tree import Sql
-from dpinsights.model.plan import Discovery
+from dpinsights.model.measurement import Discovery
 
 GROUP, TEXT, CODE, KEY = "g", "text", "code", "key"
 

@@ -11,8 +11,8 @@ from dpinsights.measurement.exact import ExactVector
 from dpinsights.mechanisms.noise import GaussianNoise
 from dpinsights.mechanisms.selection import GroupedMin
 from dpinsights.mechanisms.threshold import KeyThreshold
+from dpinsights.model.measurement import Discovery, Draw, Measurement, Selection
 from dpinsights.model.noisy import NoisyVector
-from dpinsights.model.plan import Discovery, Draw, Measurement, Selection
 
 Mechanism = GaussianNoise | KeyThreshold | GroupedMin
 """What draws: noise, noise and a threshold, or choices."""

@@ -29,7 +29,7 @@ from dpinsights.measurement.customers import (
 from dpinsights.measurement.nodes import condition, value
 from dpinsights.measurement.tree import Sql
 from dpinsights.model.expressions import Node, RowColumn, is_about_rows, walk
-from dpinsights.model.plan import Measurement, Relation
+from dpinsights.model.measurement import Measurement, Relation
 
 CELL, ROWS, PLACE = "cell", "n", "p"
 

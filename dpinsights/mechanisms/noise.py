@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from opendp.mod import OpenDPException
 
 from dpinsights.errors import InternalError
+from dpinsights.model.measurement import Measurement
 from dpinsights.model.numbers import RHO_UNITS
-from dpinsights.model.plan import Measurement
 
 dp.enable_features("contrib", "honest-but-curious")
 

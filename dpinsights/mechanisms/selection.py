@@ -25,8 +25,8 @@ from opendp.mod import OpenDPException
 from dpinsights.errors import InternalError
 from dpinsights.mechanisms.noise import units_up
 from dpinsights.mechanisms.unit import customers, whole_distance
+from dpinsights.model.measurement import Selection
 from dpinsights.model.numbers import RHO_UNITS
-from dpinsights.model.plan import Selection
 
 Take = Callable[[], NDArray[np.int64]]
 

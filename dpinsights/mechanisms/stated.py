@@ -6,7 +6,7 @@ from dpinsights.errors import InternalError
 from dpinsights.mechanisms.noise import GaussianNoise
 from dpinsights.mechanisms.selection import GroupedMin
 from dpinsights.mechanisms.threshold import KeyThreshold
-from dpinsights.model.plan import Discovery, Measured, Selection
+from dpinsights.model.measurement import Discovery, Measured, Selection
 
 
 def stated_loss(
@@ -14,7 +14,7 @@ def stated_loss(
 ) -> tuple[float, float, float, float]:
     """map(1) and map(2): rho of one, rho of two, delta of one, delta of two.
 
-    >>> from dpinsights.model.plan import Relation, TextColumn
+    >>> from dpinsights.model.measurement import (Relation, TextColumn)
     >>> relation = Relation("any", "jd.orders", (), None, None, None, 4, None, "seed")
     >>> discovery = Discovery(relation, TextColumn("jd.orders", "brand", 50))
     >>> rho, rho_two, delta, delta_two = stated_loss(discovery, unit="doctest", scale=10.0, threshold=80)

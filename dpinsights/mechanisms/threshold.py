@@ -27,8 +27,8 @@ from opendp.mod import OpenDPException
 from dpinsights.errors import InternalError, PlanError
 from dpinsights.mechanisms.noise import root_up, units_up
 from dpinsights.mechanisms.unit import customers, whole_distance
+from dpinsights.model.measurement import Discovery
 from dpinsights.model.numbers import DELTA_UNITS
-from dpinsights.model.plan import Discovery
 
 MECHANISM = "discrete Gaussian with a threshold"
 

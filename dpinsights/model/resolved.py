@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from dpinsights.model.expressions import Node
-from dpinsights.model.plan import Axis, Group, TextColumn
+from dpinsights.model.measurement import Group, TextColumn
+from dpinsights.model.plan import Axis
 from dpinsights.model.report import Query
 from dpinsights.model.values import ValueType
 

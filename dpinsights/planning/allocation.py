@@ -14,8 +14,9 @@ from dpinsights.errors import PlanError
 from dpinsights.mechanisms.loss import epsilon_of, rho_units_of
 from dpinsights.mechanisms.noise import GaussianNoise
 from dpinsights.model.contract import Planning
+from dpinsights.model.measurement import Measured
 from dpinsights.model.numbers import RHO_UNITS
-from dpinsights.model.plan import Measured, PlannedQuery
+from dpinsights.model.plan import PlannedQuery
 from dpinsights.planning.forecasts import is_exact, scale_for_margin, units_for_margin
 from dpinsights.planning.measurements import Needed
 

@@ -34,7 +34,8 @@ from dpinsights.model.expressions import (
     RowColumn,
     parts_of,
 )
-from dpinsights.model.plan import Family, Group, Image, Measured, Measurement, Relation
+from dpinsights.model.measurement import Group, Measured, Measurement, Relation
+from dpinsights.model.plan import Family, Image
 
 MOST_CELLS, MOST_BASE = 6_000, 100_000
 """Cells of a family's tables together, and of the base that they are images of: beyond, adjusting takes longer than a

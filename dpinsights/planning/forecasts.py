@@ -20,8 +20,9 @@ from dpinsights.estimation.discrete import half_width, scale_for_half_width
 from dpinsights.estimation.estimates import answers
 from dpinsights.estimation.intervals import Noisy
 from dpinsights.model.contract import Planning
+from dpinsights.model.measurement import Measured, Selection
 from dpinsights.model.numbers import RHO_UNITS
-from dpinsights.model.plan import Forecast, Measured, PlannedQuery, Selection
+from dpinsights.model.plan import Forecast, PlannedQuery
 from dpinsights.model.resolved import ResolvedQuery
 from dpinsights.planning.measurements import Needed
 from dpinsights.planning.typical import typical

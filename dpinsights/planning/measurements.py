@@ -20,15 +20,8 @@ from dpinsights.estimation.moments import PROBABILITIES, quantile_key
 from dpinsights.estimation.selecting import is_selection_better
 from dpinsights.mechanisms.noise import INT64, NOISE_ROOM
 from dpinsights.model.expressions import Constant, Node, is_about_rows
-from dpinsights.model.plan import (
-    FORMULATION,
-    Discovery,
-    Measured,
-    Measurement,
-    PlannedValue,
-    Relation,
-    Selection,
-)
+from dpinsights.model.measurement import FORMULATION, Discovery, Measured, Measurement, Relation, Selection
+from dpinsights.model.plan import PlannedValue
 from dpinsights.model.resolved import ResolvedQuery, ResolvedValue
 from dpinsights.model.strategy import Strategy
 

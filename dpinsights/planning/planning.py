@@ -15,8 +15,9 @@ from dpinsights.mechanisms.selection import GroupedMin, scale_for_selection
 from dpinsights.mechanisms.threshold import KeyThreshold, threshold_for
 from dpinsights.model.canonical import digest
 from dpinsights.model.contract import Contract
+from dpinsights.model.measurement import Discovery, Draw, Measured, Selection
 from dpinsights.model.numbers import DELTA_UNITS
-from dpinsights.model.plan import Discovery, Draw, Forecast, Measured, Part, Plan, PlannedQuery, Selection
+from dpinsights.model.plan import Forecast, Part, Plan, PlannedQuery
 from dpinsights.model.policy import Policy
 from dpinsights.model.report import Report
 from dpinsights.model.resolved import ResolvedQuery

@@ -17,7 +17,7 @@ import numpy as np
 from dpinsights.estimation.agreement import cells_of
 from dpinsights.estimation.intervals import Noisy
 from dpinsights.model.contract import Contract
-from dpinsights.model.plan import Draw, Measured
+from dpinsights.model.measurement import Draw, Measured
 from dpinsights.planning.families import common_base, same_vector
 from dpinsights.planning.measurements import Needed
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from dpinsights.model.plan import Measured
+from dpinsights.model.measurement import Measured
 from dpinsights.planning.measurements import Needed, NeededPart
 
 LIKELY_MEAN = 0.5

@@ -12,8 +12,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from dpinsights.model.measurement import Draw
 from dpinsights.model.noisy import Balance
-from dpinsights.model.plan import Draw, Forecast, Plan, PlannedQuery
+from dpinsights.model.plan import Forecast, Plan, PlannedQuery
 from dpinsights.model.release import Release
 from dpinsights.reporting.figures import power_text, rounded, significant, unit_name
 from dpinsights.reporting.fragments import check_fragment

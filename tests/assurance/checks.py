@@ -17,7 +17,7 @@ from dpinsights import pipeline
 from dpinsights.measurement import privatizing
 from dpinsights.measurement.exact import ExactVector
 from dpinsights.model.expressions import RowColumn
-from dpinsights.model.plan import Draw, Group, Measurement
+from dpinsights.model.measurement import Draw, Group, Measurement
 from dpinsights.planning import planning
 from dpinsights.planning.measurements import Needed, NeededPart
 from tests.assurance import hand

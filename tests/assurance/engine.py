@@ -12,8 +12,8 @@ import numpy as np
 
 from dpinsights.measurement import aggregation, customers, relations
 from dpinsights.measurement.engines.duckdb import DuckDb
+from dpinsights.model.measurement import Measurement, Relation
 from dpinsights.model.names import FrozenMap
-from dpinsights.model.plan import Measurement, Relation
 from dpinsights.model.policy import Csv, DuckDbEngine, Engine, Parquet, Sources
 from tests.oracle import databases, files, oracle
 from tests.oracle.databases import Database

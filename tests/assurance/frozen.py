@@ -28,7 +28,7 @@ from dpinsights.definitions.loading import load_checked, load_policy
 from dpinsights.governance.ledger.sqlite import SqliteLedger
 from dpinsights.mechanisms.noise import GaussianNoise
 from dpinsights.model.contract import Contract
-from dpinsights.model.plan import Measurement
+from dpinsights.model.measurement import Measurement
 from dpinsights.state import State
 from dpinsights.synthetic import generate, read_population
 from tests.questions.population import write_population

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dpinsights.model.expressions import Absent, Constant, Node
 from dpinsights.model.expressions import Case as When
-from dpinsights.model.plan import Group, Measurement, Relation
+from dpinsights.model.measurement import Group, Measurement, Relation
 from tests.assurance.engine import Case
 from tests.oracle.databases import Database
 from tests.oracle.schemas import Schema

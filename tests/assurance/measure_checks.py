@@ -17,7 +17,7 @@ from dpinsights.measurement import quantile_scores as scores
 from dpinsights.mechanisms.noise import GaussianNoise
 from dpinsights.model.expressions import Aggregate, Arithmetic, Constant, Cut, Node
 from dpinsights.model.expressions import Case as When
-from dpinsights.model.plan import Group, Measurement, Selection
+from dpinsights.model.measurement import Group, Measurement, Selection
 from dpinsights.model.resolved import ResolvedQuery, ResolvedValue
 from dpinsights.model.strategy import Strategy
 from dpinsights.model.values import ValueType

@@ -15,7 +15,7 @@ from sqlglot import exp
 from dpinsights.measurement import aggregation, nodes, quantile_scores, relations, tree
 from dpinsights.model import strategy
 from dpinsights.model.expressions import Arithmetic, Constant
-from dpinsights.model.plan import Measurement
+from dpinsights.model.measurement import Measurement
 from dpinsights.planning import measurements, planning
 from tests.assurance import hand
 from tests.assurance import measure_checks as checks

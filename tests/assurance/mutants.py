@@ -32,9 +32,9 @@ from dpinsights.measurement.exact import ExactVector
 from dpinsights.measurement.reading import customer_id
 from dpinsights.mechanisms.noise import GaussianNoise
 from dpinsights.model.canonical import digest
+from dpinsights.model.measurement import Measurement
 from dpinsights.model.names import FrozenMap
 from dpinsights.model.noisy import State
-from dpinsights.model.plan import Measurement
 from tests.assurance import checks, hand
 from tests.assurance.checks import Check
 

@@ -15,9 +15,9 @@ import pytest
 from dpinsights import cli, pipeline
 from dpinsights.measurement import privatizing
 from dpinsights.measurement.exact import ExactVector
+from dpinsights.model.measurement import Draw as Planned
+from dpinsights.model.measurement import Measurement
 from dpinsights.model.names import FrozenMap
-from dpinsights.model.plan import Draw as Planned
-from dpinsights.model.plan import Measurement
 from dpinsights.model.release import Release
 from tests.assurance import frozen
 from tests.assurance.frozen import Artefacts, Partnership, Tables, Tape

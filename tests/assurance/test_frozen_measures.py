@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from dpinsights.mechanisms.noise import GaussianNoise
-from dpinsights.model.plan import Draw, Measurement, Plan
+from dpinsights.model.measurement import Draw, Measurement
+from dpinsights.model.plan import Plan
 from dpinsights.pipeline import define, plan
 from tests.assurance import frozen
 from tests.assurance.frozen import Artefacts, Partnership, Tables, Tape

@@ -18,8 +18,8 @@ from dpinsights.measurement.aggregation import exact_vectors
 from dpinsights.measurement.discovery import ExactMap
 from dpinsights.measurement.privatizing import privatize
 from dpinsights.mechanisms.threshold import KeyThreshold
+from dpinsights.model.measurement import Draw
 from dpinsights.model.noisy import NoisyVector
-from dpinsights.model.plan import Draw
 from tests.assurance.checks import Check
 from tests.assurance.mutants import Mutant, killer, passes
 from tests.governance.house import House, plan

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dpinsights.model.expressions import Coalesce, Constant, Cut
-from dpinsights.model.plan import Measurement
+from dpinsights.model.measurement import Measurement
 from dpinsights.model.strategy import Kind, Strategy
 from tests.assurance import hand
 from tests.assurance.engine import Case, Exact, by_engine, by_engine_all, random_measures

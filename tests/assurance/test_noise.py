@@ -20,8 +20,9 @@ from dpinsights.estimation.intervals import Noisy, method, ratio
 from dpinsights.measurement.exact import ExactVector
 from dpinsights.measurement.privatizing import privatize
 from dpinsights.mechanisms.noise import GaussianNoise
+from dpinsights.model.measurement import Draw, Group, Measurement
 from dpinsights.model.noisy import NoisyVector
-from dpinsights.model.plan import Draw, Group, Measurement, Plan
+from dpinsights.model.plan import Plan
 from dpinsights.model.release import Cell
 from tests.assurance import frozen
 

@@ -18,7 +18,7 @@ from dpinsights.model.expressions import (
     DatePart,
     RowColumn,
 )
-from dpinsights.model.plan import Group, Measurement
+from dpinsights.model.measurement import Group, Measurement
 from tests.assurance import hand
 from tests.assurance.engine import (
     Case,

@@ -11,8 +11,9 @@ from typing import Any
 
 from dpinsights.governance.ledger.interface import Cap, Ledger, Run
 from dpinsights.governance.ledger.sqlite import SqliteLedger
+from dpinsights.model.measurement import Draw, Measurement, Relation
 from dpinsights.model.noisy import Balance, NoisyVector
-from dpinsights.model.plan import Draw, Measurement, Part, Plan, PlannedQuery, Relation
+from dpinsights.model.plan import Part, Plan, PlannedQuery
 from dpinsights.model.report import Query
 
 PARTNERSHIP, CONTRACT = "6f0c2a9be41d4f7a", "c" * 64

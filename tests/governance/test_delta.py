@@ -11,9 +11,10 @@ import pytest
 
 from dpinsights.errors import BudgetError, InternalError, LedgerError
 from dpinsights.governance.ledger.interface import Run
+from dpinsights.model.measurement import Discovery, Draw, Relation, TextColumn
 from dpinsights.model.noisy import NoisyVector, State
 from dpinsights.model.numbers import DELTA_UNITS
-from dpinsights.model.plan import Discovery, Draw, Plan, Relation, TextColumn
+from dpinsights.model.plan import Plan
 from tests.governance.house import DISCOVERY, RELEASE, House, draw, plan
 
 ALL = int(DISCOVERY * DELTA_UNITS)

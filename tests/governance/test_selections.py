@@ -10,8 +10,9 @@ import pytest
 from dpinsights.errors import InternalError
 from dpinsights.governance.ledger.interface import Run
 from dpinsights.model.expressions import Constant
+from dpinsights.model.measurement import Draw, Group, Relation, Selection
 from dpinsights.model.noisy import NoisyVector
-from dpinsights.model.plan import Draw, Group, Plan, Relation, Selection
+from dpinsights.model.plan import Plan
 from tests.governance.house import RELEASE, House, plan
 
 

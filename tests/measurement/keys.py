@@ -15,7 +15,7 @@ from typing import Any
 from dpinsights.definitions.resolving import CheckedContract, check_contract, resolve_query
 from dpinsights.measurement.customers import Reader
 from dpinsights.model.contract import Contract
-from dpinsights.model.plan import Discovery
+from dpinsights.model.measurement import Discovery
 from dpinsights.model.report import Period, Query
 from dpinsights.planning.measurements import needed
 from tests.assurance.engine import opened

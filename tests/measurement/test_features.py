@@ -14,8 +14,8 @@ from dpinsights.measurement import customers, tree
 from dpinsights.measurement.nodes import value
 from dpinsights.model.contract import DecimalColumn
 from dpinsights.model.expressions import Node
+from dpinsights.model.measurement import Measurement, Relation
 from dpinsights.model.names import FrozenMap, OrderedMap
-from dpinsights.model.plan import Measurement, Relation
 from tests.assurance.engine import opened
 from tests.oracle import databases, files, oracle
 from tests.oracle.databases import Database

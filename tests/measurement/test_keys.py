@@ -13,8 +13,8 @@ from dpinsights.measurement.aggregation import exact_vectors, fresh_salt
 from dpinsights.measurement.discovery import ExactMap
 from dpinsights.measurement.privatizing import mechanism_of, privatize
 from dpinsights.mechanisms.threshold import KeyThreshold
+from dpinsights.model.measurement import Discovery, Draw
 from dpinsights.model.noisy import NoisyVector
-from dpinsights.model.plan import Discovery, Draw
 from tests.measurement import keys
 from tests.measurement.keys import ASKED, Keyed, Rows, discovery
 

@@ -19,7 +19,7 @@ from dpinsights.measurement.customers import Reader
 from dpinsights.measurement.engines.duckdb import DuckDb
 from dpinsights.model.contract import Contract
 from dpinsights.model.expressions import CustomerColumn, RowColumn
-from dpinsights.model.plan import Group, Measurement, Relation
+from dpinsights.model.measurement import Group, Measurement, Relation
 from dpinsights.model.policy import Sources
 
 CONTRACT = Contract.model_validate(

@@ -17,7 +17,7 @@ from dpinsights.measurement.quantile_scores import quantile_sensitivity
 from dpinsights.mechanisms.selection import GroupedMin
 from dpinsights.mechanisms.stated import stated_loss
 from dpinsights.model.expressions import Constant
-from dpinsights.model.plan import Group, Relation, Selection
+from dpinsights.model.measurement import Group, Relation, Selection
 
 
 def selection(p: str = "0.25", groups: int = 3, bins: int = 5) -> Selection:

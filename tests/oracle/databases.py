@@ -20,8 +20,8 @@ from dpinsights.model.contract import (
     Timestamp,
 )
 from dpinsights.model.expressions import Coalesce, CustomerColumn
+from dpinsights.model.measurement import Group, Relation
 from dpinsights.model.names import FrozenMap
-from dpinsights.model.plan import Group, Relation
 from tests.oracle.files import Sources, as_text, write
 from tests.oracle.oracle import STRIPPED, Storage, customer_id
 from tests.oracle.schemas import Database, Schema, random_schema

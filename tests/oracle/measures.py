@@ -19,7 +19,7 @@ from dpinsights.model.expressions import (
     RowColumn,
     is_about_rows,
 )
-from dpinsights.model.plan import Group, Measurement, Relation
+from dpinsights.model.measurement import Group, Measurement, Relation
 from dpinsights.model.strategy import Kind, Strategy
 from tests.oracle.relations import MOST_CELLS, Builder, Value
 from tests.oracle.schemas import Schema

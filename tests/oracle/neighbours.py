@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dpinsights.model.plan import Measurement
+from dpinsights.model.measurement import Measurement
 from tests.oracle.oracle import Contributions
 
 

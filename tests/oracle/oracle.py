@@ -53,8 +53,8 @@ from dpinsights.model.expressions import (
     RowColumn,
     is_about_rows,
 )
+from dpinsights.model.measurement import Measurement, Relation
 from dpinsights.model.numbers import plain
-from dpinsights.model.plan import Measurement, Relation
 from tests.oracle.strategies import applied
 
 Storage = str | tuple[str, int]

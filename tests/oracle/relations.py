@@ -38,7 +38,7 @@ from dpinsights.model.expressions import (
     conjunction,
     is_about_rows,
 )
-from dpinsights.model.plan import Group, Measurement, Relation
+from dpinsights.model.measurement import Group, Measurement, Relation
 from tests.oracle.oracle import DAY, FIRST_DAY, FIRST_SECOND, LAST_DAY, LAST_SECOND
 from tests.oracle.schemas import Schema
 

@@ -39,7 +39,7 @@ from dpinsights.model.expressions import (
     Recode,
     RowColumn,
 )
-from dpinsights.model.plan import Group, Measurement, Relation
+from dpinsights.model.measurement import Group, Measurement, Relation
 from tests.oracle import databases, oracle
 from tests.oracle.files import EXTRA
 from tests.oracle.neighbours import Distance, assert_bounded, assert_local, distance, only

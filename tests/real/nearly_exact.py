@@ -17,8 +17,9 @@ from dpinsights.measurement.aggregation import exact_vectors
 from dpinsights.measurement.privatizing import privatize
 from dpinsights.mechanisms.noise import GaussianNoise
 from dpinsights.mechanisms.threshold import KeyThreshold
+from dpinsights.model.measurement import Discovery, Draw
 from dpinsights.model.noisy import NoisyVector
-from dpinsights.model.plan import Discovery, Draw, PlannedQuery
+from dpinsights.model.plan import PlannedQuery
 from dpinsights.model.policy import Sources
 from dpinsights.model.release import ResultTable
 from dpinsights.pipeline import Data, define, plan

@@ -6,17 +6,8 @@ from datetime import date
 from decimal import Decimal
 
 from dpinsights.model.expressions import Constant
-from dpinsights.model.plan import (
-    Draw,
-    Forecast,
-    Group,
-    Measurement,
-    Part,
-    Plan,
-    PlannedQuery,
-    PlannedValue,
-    Relation,
-)
+from dpinsights.model.measurement import Draw, Group, Measurement, Relation
+from dpinsights.model.plan import Forecast, Part, Plan, PlannedQuery, PlannedValue
 from dpinsights.model.report import Query
 from tests.reporting.releases import TIER, names
 

@@ -23,8 +23,9 @@ from dpinsights.governance.approvals.strict import exactly, strict_json
 from dpinsights.model.canonical import canonical_bytes, digest
 from dpinsights.model.contract import Contract
 from dpinsights.model.expressions import Absent, CustomerColumn, Member, RowColumn
+from dpinsights.model.measurement import Measured, Relation, TextColumn
 from dpinsights.model.numbers import exact
-from dpinsights.model.plan import Measured, Plan, PlannedQuery, Relation, TextColumn
+from dpinsights.model.plan import Plan, PlannedQuery
 from dpinsights.model.policy import Policy
 from dpinsights.model.report import MEASURES, Report
 
@@ -201,7 +202,7 @@ def _query(query: PlannedQuery, plan: Plan) -> dict[str, Any]:
 def columns_of(measurement: Measured) -> frozenset[str]:
     """What a measurement reads, as party.table.column; where only being there counts, party.table or the party.
 
-    >>> from dpinsights.model.plan import Measurement
+    >>> from dpinsights.model.measurement import (Measurement)
     >>> rows = Relation("any", "jd.orders", (), Member("icbc"), None, None, 1, None, "seed")
     >>> sorted(columns_of(Measurement(rows, RowColumn("jd.orders", "amount"), 0, 5)))
     ['icbc', 'jd.orders', 'jd.orders.amount']
