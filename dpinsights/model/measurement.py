@@ -165,8 +165,32 @@ class TextColumn:
     max_length: int
 
 
+class OfCounts:
+    """What a measurement has that is drawn by another mechanism than noise on a vector: it stands on counts."""
+
+    @property
+    def value(self) -> None:
+        """A count has none."""
+        return None
+
+    @property
+    def strategy(self) -> None:
+        """Only a vector is drawn under a strategy."""
+        return None
+
+    @property
+    def low(self) -> int:
+        """The least that a contribution adds to a count."""
+        return 0
+
+    @property
+    def high(self) -> int:
+        """The most that a contribution adds to a count."""
+        return 1
+
+
 @dataclass(frozen=True)
-class Discovery:
+class Discovery(OfCounts):
     """Counts of customers under keys that were not known beforehand, of which those above a threshold are released.
 
     A key is a group's code and a text. It is the identity of what is drawn, as a `Measurement` is of a vector.
@@ -187,16 +211,6 @@ class Discovery:
         return digest(self, purpose="discovery")
 
     @property
-    def value(self) -> None:
-        """A count has none."""
-        return None
-
-    @property
-    def strategy(self) -> None:
-        """Keys that are not known have none."""
-        return None
-
-    @property
     def step(self) -> Decimal:
         """What one step is worth: a customer."""
         return Decimal(1)
@@ -205,16 +219,6 @@ class Discovery:
     def size(self) -> int:
         """How many numbers are drawn: not known beforehand, and stored as 0."""
         return 0
-
-    @property
-    def low(self) -> int:
-        """The least that a contribution adds."""
-        return 0
-
-    @property
-    def high(self) -> int:
-        """The most that a contribution adds."""
-        return 1
 
     @property
     def largest(self) -> int:
@@ -243,7 +247,7 @@ class Discovery:
 
 
 @dataclass(frozen=True)
-class Selection:
+class Selection(OfCounts):
     """The choice of one public cut for each group, about as close to a quantile as any, by the exponential mechanism.
 
     It is the identity of what is drawn, as a `Measurement` is of a vector: for each group the place of the chosen cut,
@@ -265,16 +269,6 @@ class Selection:
         return digest(self, purpose="selection")
 
     @property
-    def value(self) -> None:
-        """What is scored is a count, which has none."""
-        return None
-
-    @property
-    def strategy(self) -> None:
-        """Scores have none."""
-        return None
-
-    @property
     def fraction(self) -> Fraction:
         """p, exactly."""
         return Fraction(self.probability)
@@ -293,16 +287,6 @@ class Selection:
     def size(self) -> int:
         """How many choices are made: one for each group."""
         return self.relation.cells // self.relation.groups[-1].size
-
-    @property
-    def low(self) -> int:
-        """The least that a contribution adds to a bin."""
-        return 0
-
-    @property
-    def high(self) -> int:
-        """The most that a contribution adds to a bin."""
-        return 1
 
     @property
     def largest(self) -> int:
