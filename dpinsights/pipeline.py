@@ -15,7 +15,7 @@ from typing import Any
 
 from dpinsights.definitions.loading import load_checked, load_policy, load_report, load_sources
 from dpinsights.definitions.resolving import CheckedContract, check_report, report_digests
-from dpinsights.errors import LedgerError
+from dpinsights.errors import LedgerError, MeasurementError
 from dpinsights.estimation.estimates import Loss, tables
 from dpinsights.governance.ledger.interface import Ledger, Run
 from dpinsights.measurement.aggregation import BoundsViolated, exact_vectors
@@ -47,6 +47,10 @@ NO_ACCOUNT_MAP = "none"
 
 LEASE = timedelta(minutes=10)
 """How long a run that died without a word keeps others from going on with it; fences keep a slower one harmless."""
+STOPPED_WHILE_DRAWING = (
+    "The engine stopped while released keys were read. Noise was drawn and nothing of it released: the charge is kept, "
+    "and to run again is a new charge."
+)
 STAGES = ("define", "plan", "charge", "aggregate", "privatize", "estimate", "report")
 
 Stage = Callable[[str], None]
@@ -155,7 +159,11 @@ def measure(planned: Plan, contract: Contract, data: Data, ledger: Ledger, stage
             raise
         stage("privatize")
         run = ledger.begin_drawing(run)
-        noisy = privatize(draws, exact, partnership=planned.partnership, snapshot=run.snapshot)
+        try:
+            noisy = privatize(draws, exact, partnership=planned.partnership, snapshot=run.snapshot)
+        except MeasurementError:
+            # Released keys are read from the engine, which may stop like before, but noise has been drawn by now.
+            raise MeasurementError(STOPPED_WHILE_DRAWING) from None
         return ledger.store(run, noisy)
 
 
