@@ -156,8 +156,8 @@ def tables(drawn: Setting, rng: np.random.Generator) -> dict[str, Answer]:
         if first.key in drawn.keys:
             found[query.name] = _all_keys(drawn, query, noisy[first.key])
             continue
-        sums = {part.role: rolled_up(noisy[part.key], part.cells) for part in query.parts}
-        agreed = coarser(agreement.tables.get(first.key), first.cells)
+        sums = {part.role: rolled_up(noisy[part.key], part) for part in query.parts}
+        agreed = coarser(agreement.tables.get(first.key), first)
         for answer in answers(query, sums, planned.confidence, agreed):
             cells = sorted(answer.cells, key=itemgetter(0)) if query.measure == "top" else answer.cells
             name = f"{query.name}.{answer.part}" if answer.part else query.name

@@ -140,7 +140,8 @@ class Measures(Builder):
         for value in values:
             low, high = sorted((self.inside(value), self.inside(value)))
             centre, most = (low + high) // 2, max(high - low, 1)
-            coarse = self.rng.choice([3, 10, 1 + most // 5]) * (1 + most // 2**25)
+            # No constant leaves 62 bits, which definitions prove of what they make.
+            coarse = min(self.rng.choice([3, 10, 1 + most // 5]) * (1 + most // 2**25), 2**61)
             clamped = Clamp(value.node, low, high)
             nodes.append((Divide(Arithmetic("-", clamped, Constant(centre)), Constant(coarse)),
                           round((low - centre) / coarse), round((high - centre) / coarse)))  # fmt: skip
