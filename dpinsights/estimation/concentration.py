@@ -20,7 +20,7 @@ numbers alone; nothing is simulated.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,7 +95,8 @@ def concentration(
 ) -> Concentration:
     """Gini, top share and Lorenz points of clipped values, from noisy bins.
 
-    None has a value where the number of customers or the sum is not distinguishable from zero.
+    Gini and top share have no value where the number of customers or the sum is not distinguishable from zero; a point of
+    the curve has none where its own total is not.
 
     Args:
         counts, sums: the noisy number of customers and their noisy sum (in steps) in each of the bins, with independent
@@ -138,7 +139,8 @@ def concentration(
     root = z * len(counts) ** 0.5
     if bins.n <= root * bins.count_scale or bins.s <= root * bins.sum_scale:
         nothing = Interval(None, 0.0, 1.0)
-        points = ((nothing, nothing),) * (len(counts) - 1)
+        possible = replace(bins, counts=np.maximum(bins.counts, 0.0), sums=np.maximum(bins.sums, 0.0))
+        points = _lorenz(bins, possible, count_scale, sum_scale, miss)
         return Concentration(nothing, Interval(None, top, 1.0), points)
     fitted = _fitted(bins)
     lorenz = _lorenz(bins, fitted, count_scale, sum_scale, miss)
