@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
-from typing import cast
 
 from dpinsights.definitions.places import Fault
 from dpinsights.definitions.typed import Typed, known
 from dpinsights.model.contract import Contract
-from dpinsights.model.expressions import Absent, Aggregate, Case, CustomerColumn, Node
+from dpinsights.model.expressions import Absent, Aggregate, Case, CustomerColumn, Node, parts_of
 
 
 def check_absent(name: str, value: Typed, population: str | None, contract: Contract) -> None:
@@ -41,19 +39,5 @@ def _unguarded(node: Node) -> Iterator[str]:
     if isinstance(node, CustomerColumn):
         yield node.table
         return
-    for part in _parts(node):
+    for part in parts_of(node):
         yield from _unguarded(part)
-
-
-def _parts(value: object) -> Iterator[Node]:
-    """The nodes right below a node."""
-    inner = (
-        value
-        if isinstance(value, tuple)
-        else [getattr(value, item.name) for item in fields(cast(Node, value))]
-    )
-    for part in inner:
-        if isinstance(part, tuple):
-            yield from _parts(part)
-        elif is_dataclass(part):
-            yield cast(Node, part)

@@ -35,11 +35,6 @@ _INVERSE: dict[Comparator, Comparator] = {"=": "<>", "<>": "=", "<": ">=", ">=":
 _FLIPPED: dict[Comparator, Comparator] = {"=": "=", "<>": "<>", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 
-def whole(value: int) -> Node:
-    """A constant."""
-    return Constant(value)
-
-
 def all_of(parts: Iterable[Node]) -> Node:
     """The conjunction.
 

@@ -13,7 +13,7 @@ from dpinsights.definitions.naming import find_column
 from dpinsights.definitions.places import Fault, nearest, within
 from dpinsights.definitions.typed import Typed, known, truth
 from dpinsights.model.contract import Contract, Text
-from dpinsights.model.expressions import Node
+from dpinsights.model.expressions import Constant, Node
 from dpinsights.model.measurement import Group, TextColumn
 from dpinsights.model.plan import Axis
 from dpinsights.model.report import Query
@@ -255,9 +255,9 @@ def _funnel(query: Query, features: Features) -> About:
             nodes.append(step.node)
             feature = features.contract.features.get(text)
             keys.append(Key(text, feature.name if feature is not None else None))
-    code: Node = build.whole(len(nodes))
+    code: Node = Constant(len(nodes))
     for place in reversed(range(len(nodes))):
-        code = build.chosen([(nodes[place], code)], build.whole(place))
+        code = build.chosen([(nodes[place], code)], Constant(place))
     return About(axes=(Axis("step", None, tuple(keys)),), groups=(Group(code, len(nodes) + 1),))
 
 

@@ -200,16 +200,8 @@ def walk(node: Node | None, *, into_aggregates: bool = False) -> Iterator[Node]:
     yield node
     if isinstance(node, Aggregate) and not into_aggregates:
         return
-    for field in fields(node):
-        yield from _walk_value(getattr(node, field.name), into_aggregates)
-
-
-def _walk_value(value: object, into_aggregates: bool) -> Iterator[Node]:
-    if isinstance(value, tuple):
-        for item in value:
-            yield from _walk_value(item, into_aggregates)
-    elif hasattr(value, "__dataclass_fields__"):
-        yield from walk(value, into_aggregates=into_aggregates)  # type: ignore[arg-type]
+    for part in parts_of(node):
+        yield from walk(part, into_aggregates=into_aggregates)
 
 
 def parts_of(node: Node) -> Iterator[Node]:
