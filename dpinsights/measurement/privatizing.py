@@ -69,13 +69,18 @@ def mechanism_of(draw: Draw, partnership: str) -> Mechanism:
     return noise_of(draw, partnership)
 
 
+def _is_what_was_charged(draw: Draw, rho_units: int, delta_units: int = 0) -> None:
+    """Refuses a mechanism whose own map doesn't round up to exactly the charge, in rho and in delta."""
+    if (rho_units, delta_units) != (draw.rho_units, draw.delta_units):
+        raise InternalError("a draw's privacy loss is not what was charged for it")
+
+
 def choices_of(draw: Draw, partnership: str) -> GroupedMin:
     """The choices of a selection's draw."""
     if not isinstance(draw.measurement, Selection):
         raise InternalError("only a selection chooses among cuts")
     choices = GroupedMin.of(draw.measurement, unit=partnership, scale=draw.scale)
-    if (choices.rho_units, 0) != (draw.rho_units, draw.delta_units):
-        raise InternalError("a draw's privacy loss is not what was charged for it")
+    _is_what_was_charged(draw, choices.rho_units)
     return choices
 
 
@@ -84,8 +89,7 @@ def noise_of(draw: Draw, partnership: str) -> GaussianNoise:
     if not isinstance(draw.measurement, Measurement):
         raise InternalError("keys are not discovered by noise alone")
     noise = GaussianNoise.of(draw.measurement, unit=partnership, scale=draw.scale)
-    if (noise.rho_units, 0) != (draw.rho_units, draw.delta_units):
-        raise InternalError("a draw's privacy loss is not what was charged for it")
+    _is_what_was_charged(draw, noise.rho_units)
     return noise
 
 
@@ -96,6 +100,5 @@ def threshold_of(draw: Draw, partnership: str) -> KeyThreshold:
     mechanism = KeyThreshold.of(
         draw.measurement, unit=partnership, scale=draw.scale, threshold=draw.threshold
     )
-    if (mechanism.rho_units, mechanism.delta_units) != (draw.rho_units, draw.delta_units):
-        raise InternalError("a draw's privacy loss is not what was charged for it")
+    _is_what_was_charged(draw, mechanism.rho_units, mechanism.delta_units)
     return mechanism
