@@ -29,7 +29,7 @@ from dpinsights.mechanisms.threshold import delta_units_up
 from dpinsights.model.canonical import digest
 from dpinsights.model.contract import Contract
 from dpinsights.model.labels import reader_names
-from dpinsights.model.names import FrozenMap
+from dpinsights.model.names import EXPLORATION, FrozenMap
 from dpinsights.model.noisy import NoisyVector, State
 from dpinsights.model.plan import Plan
 from dpinsights.model.policy import Policy, Sources
@@ -38,9 +38,6 @@ from dpinsights.model.report import Report
 from dpinsights.model.resolved import ResolvedQuery
 from dpinsights.planning.planning import make_plan
 from dpinsights.reporting.files import bundle, write_release
-
-EXPLORATION = "exploration"
-"""The account of notebooks: what it draws is never used for an outside audience."""
 
 NO_ACCOUNT_MAP = "none"
 """The map version of a snapshot whose two parties already share customer ids."""

@@ -21,14 +21,14 @@ from dpinsights.governance.ledger.sqlite import SqliteLedger
 from dpinsights.mechanisms.loss import epsilon_of
 from dpinsights.model.contract import Contract
 from dpinsights.model.measurement import Draw
-from dpinsights.model.names import NAME, FrozenMap
+from dpinsights.model.names import EXPLORATION, NAME, FrozenMap
 from dpinsights.model.noisy import Balance
 from dpinsights.model.numbers import exact
 from dpinsights.model.plan import Plan
 from dpinsights.model.policy import Policy
 from dpinsights.model.release import Release, ResultTable
 from dpinsights.model.report import Epsilon, Period, Query, Report
-from dpinsights.pipeline import EXPLORATION, Data, data_of, measure, release_of
+from dpinsights.pipeline import Data, data_of, measure, release_of
 from dpinsights.planning.planning import make_plan
 from dpinsights.reporting.frames import rows_of_numbers, rows_of_tests
 from dpinsights.reporting.notebook import budget_text, budget_view, plan_text, plan_view, release_view
@@ -235,7 +235,7 @@ class Session:
             report="notebook",
             version=1,
             contract=self.contract.contract,
-            audience=next(iter(self.contract.parties)),
+            audience=EXPLORATION,
             account=self._account,
             period=self._period,
             budget=Epsilon(epsilon=self._budget),

@@ -13,6 +13,7 @@ from dpinsights.definitions.queries import QueryResolver
 from dpinsights.errors import DefinitionError, Problem
 from dpinsights.model.canonical import digest
 from dpinsights.model.contract import RESERVED, Contract
+from dpinsights.model.names import EXPLORATION
 from dpinsights.model.plan import Axis
 from dpinsights.model.policy import Policy
 from dpinsights.model.report import Period, Query, Report
@@ -103,9 +104,7 @@ def _report_problems(
     if report.contract != contract.contract:
         message = f"this report is about the contract '{report.contract}', found '{contract.contract}'"
         yield origin.problem(("contract",), "wrong-contract", message, contract.contract)
-    if report.audience not in contract.parties:
-        hint = nearest(report.audience, contract.parties) or " or ".join(contract.parties)
-        yield origin.problem(("audience",), "unknown-party", f"'{report.audience}' is not a party", hint)
+    yield from _audience_problems(report, contract, origin)
     for name in report.queries:
         if name in RESERVED:
             message = f"'{name}' has a meaning of its own here"
@@ -122,6 +121,19 @@ def _report_problems(
     if report.budget.epsilon > cap:
         message = f"the report may spend epsilon {report.budget.epsilon:f}, but the account's cap is {cap:f}"
         yield origin.problem(("budget", "epsilon"), "budget-over-cap", message, f"at most {cap:f}")
+
+
+def _audience_problems(report: Report, contract: Contract, origin: Origin) -> Iterator[Problem]:
+    """That a party's account pays for what that party sees, and exploration's for what no party may see."""
+    if report.audience not in (*contract.parties, EXPLORATION):
+        hint = nearest(report.audience, contract.parties) or " or ".join(contract.parties)
+        yield origin.problem(("audience",), "unknown-party", f"'{report.audience}' is not a party", hint)
+    elif report.audience != report.account and EXPLORATION in (report.audience, report.account):
+        message = "what is explored is for no party: audience and account are both exploration, or neither is"
+        yield origin.problem(("audience",), "audience-of-exploration", message, EXPLORATION)
+    elif report.audience != report.account and report.account in contract.parties:
+        message = f"the account '{report.account}' is that party's: it pays for what {report.account} sees, not {report.audience}"
+        yield origin.problem(("account",), "account-of-another", message, report.audience)
 
 
 def report_digests(

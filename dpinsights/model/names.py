@@ -22,6 +22,9 @@ NAME = r"^[a-z][a-z0-9_]{0,62}$"
 SLUG = r"^[a-z0-9][a-z0-9-]{0,62}$"
 """What a contract, report, policy or account may be called; safe as a file name."""
 
+EXPLORATION = "exploration"
+"""The account and the audience of notebooks: what is drawn for it is never used for a party, or rendered for one."""
+
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 Slug = Annotated[str, StringConstraints(pattern=SLUG)]
 

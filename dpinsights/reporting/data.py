@@ -4,7 +4,7 @@ The JSON form is version 1 of a stored format and is never redefined. It is one 
 
 - `format`: always `dpinsights-release`; `format_version`: always `1`.
 - `marks`: a list of {code, en, zh}: `synthetic` for made-up populations, `not-approved` for reports not
-  approved.
+  approved, `exploration` for what is for no party.
 - `release`: the release, field for field as `dpinsights.model.release` describes it. Every number is decimal
   text with all its digits (noise scales and rho are the shortest decimal text of a double), days are
   YYYY-MM-DD, absent values are null. The end of an interval that has no limit is `-Infinity` or `Infinity`.
@@ -150,7 +150,10 @@ def axis_names(table: ResultTable) -> list[str]:
 def _constant(release: Release, words: Words) -> list[str]:
     """What stands on every line: the origin of the data, and whether the report was approved."""
     marked = {mark["code"]: f"{mark['code']}: {mark['text'].unescape()}" for mark in marks_of(release, words)}
-    return [marked.get("synthetic", "real"), marked.get("not-approved", "approved")]
+    return [
+        marked.get("synthetic", "real"),
+        marked.get("exploration") or marked.get("not-approved", "approved"),
+    ]
 
 
 def _tests_csv(release: Release, table: ResultTable, words: Words) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from dpinsights.errors import DefinitionError, Problem
+from dpinsights.errors import DefinitionError, Problem, ReportError
+from dpinsights.model.names import EXPLORATION
 from dpinsights.model.release import Release
 from dpinsights.reporting.fragments import check_fragment
 from dpinsights.reporting.marks import check_marks, marks_of
@@ -37,9 +38,14 @@ def render(
 
     Raises:
         DefinitionError: for a template that is missing or wrong; names it and the line.
-        ReportError: for a language that there are no words for.
+        ReportError: for a language that there are no words for, or if what was explored is to be shown to a party.
     """
     words = Words(language)
+    if release.account == EXPLORATION and release.audience != EXPLORATION:
+        raise ReportError(
+            "what the account exploration was charged for is for no party: nobody signed it, and who chose it had seen "
+            "numbers; ask the same in a report of the party's own account, which is measured anew"
+        )
     if not _TEMPLATE.fullmatch(template):
         raise DefinitionError(
             (

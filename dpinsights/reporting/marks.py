@@ -1,4 +1,4 @@
-"""The marks that no template can remove: that a population is made up, and that a report was not approved.
+"""The marks that no template can remove: that a population is made up, that a report was not approved, or is no party's.
 
 The shell around a template's output holds them, and the finished page is parsed again to see that they are
 there.
@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 from dpinsights.errors import InternalError
+from dpinsights.model.names import EXPLORATION
 from dpinsights.model.release import Release
 from dpinsights.reporting.words import Words
 
@@ -22,7 +23,9 @@ def marks_of(release: Release, words: Words) -> list[dict[str, Any]]:
     found = []
     if release.origin != "real":
         found.append(("synthetic", "mark_synthetic", "mark_synthetic_more"))
-    if not release.approved:
+    if release.audience == EXPLORATION:
+        found.append(("exploration", "mark_exploration", "mark_exploration_more"))
+    elif not release.approved:
         found.append(("not-approved", "mark_unapproved", "mark_unapproved_more"))
     return [{"code": code, "text": words.say(text), "more": words.say(more)} for code, text, more in found]
 

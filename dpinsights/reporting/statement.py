@@ -11,6 +11,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from dpinsights.model.names import EXPLORATION
 from dpinsights.model.numbers import DELTA_UNITS, RHO_UNITS, plain
 from dpinsights.model.release import Flag, NoiseFact, Release, ResultTable, Spending
 from dpinsights.reporting.figures import State, power_text, significant
@@ -29,7 +30,9 @@ def rho_text(rho_units: int, words: Words) -> str:
 
 
 def party_name(release: Release, party: str, words: Words) -> str:
-    """A party's name, or an audience that is no party as it is written."""
+    """A party's name; an audience that is no party is exploration."""
+    if party == EXPLORATION:
+        return words.text("audience_exploration")
     return words.name(release.parties.get(party), party)
 
 

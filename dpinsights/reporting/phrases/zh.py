@@ -16,12 +16,15 @@ CHINESE: Mapping[str, str | Mapping[str, str]] = {
     # Marks
     "mark_synthetic": "虚构人群数据",
     "mark_synthetic_more": "这些客户由计算机生成，本报告中的任何数字都不描述真实人群。",
+    "mark_exploration": "探索性结果",
+    "mark_exploration_more": "本结果仅供探索，未经任何人批准，不提供给任何一方，请勿转发。",
     "mark_unapproved": "未经批准",
     "mark_unapproved_more": "本报告尚未获准提供给其受众，请勿转发。",
     "marked_title": "【{mark}】{title}",
     # Head
     "kind": "差分隐私客户报告",
     "audience": "受众",
+    "audience_exploration": "探索",
     "period": "数据期间",
     "released": "发布日期",
     "parties": "合作双方",
