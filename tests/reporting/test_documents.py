@@ -258,7 +258,7 @@ def test_colours_can_be_told_apart(one: str, other: str, least: float) -> None:
 def test_exploration_is_marked_and_never_rendered_for_a_party() -> None:
     explored = replace(quarterly(), account="exploration", audience="exploration")
     page = render(explored, language="en")
-    assert "EXPLORATION" in page and "NOT APPROVED" not in page
+    assert "EXPLORATION" in page and "has not been approved for its audience" not in page
     assert "探索性结果" in render(explored, language="zh")
     with pytest.raises(ReportError, match="for no party"):
         render(replace(explored, audience="jd", approved=True), language="en")
