@@ -23,6 +23,16 @@ RESERVED = frozenset({"shared", "any", "customers", "customer", "row", "rows", *
 """Words that name populations, units and the period, so no party, feature or query may."""
 
 
+SensitivityClass = Literal["C1", "C2", "C3"]
+"""A column's class after JR/T 0171: C1 can be known inside the company, C2 is sensitive, C3 (credentials, biometrics)
+never enters a contract."""
+
+UNCLASSED: SensitivityClass = "C2"
+"""The class of a column that names none."""
+
+_CLASS = "its class after JR/T 0171; C2 unless said, and C3 is refused"
+
+
 class Party(Document):
     """One of the two companies."""
 
@@ -55,6 +65,7 @@ class Category(Document):
     nulls: str | None = Field(None, description="the key for nulls; else dropped")
     absent: str | None = Field(None, description="the key of customers without a row in this table")
     name: Names | None = Field(None, description="what readers call the column")
+    sensitivity: SensitivityClass | None = Field(None, alias="class", description=_CLASS)
 
 
 class Boolean(Document):
@@ -63,6 +74,7 @@ class Boolean(Document):
     type: Literal["boolean"] = Field(description="what the column holds")
     nulls: StrictBool | None = Field(None, description="what a null becomes; else dropped")
     name: Names | None = Field(None, description="what readers call the column")
+    sensitivity: SensitivityClass | None = Field(None, alias="class", description=_CLASS)
 
 
 class Integer(Document):
@@ -74,6 +86,7 @@ class Integer(Document):
     nulls: Exact | None = Field(None, description="what a null becomes; else dropped")
     basis: str | None = Field(None, description="where the bounds come from")
     name: Names | None = Field(None, description="what readers call the column")
+    sensitivity: SensitivityClass | None = Field(None, alias="class", description=_CLASS)
 
 
 class DecimalColumn(Document):
@@ -86,6 +99,7 @@ class DecimalColumn(Document):
     nulls: Exact | None = Field(None, description="what a null becomes; else dropped")
     basis: str | None = Field(None, description="where the bounds come from")
     name: Names | None = Field(None, description="what readers call the column")
+    sensitivity: SensitivityClass | None = Field(None, alias="class", description=_CLASS)
 
 
 class Date(Document):
@@ -93,6 +107,7 @@ class Date(Document):
 
     type: Literal["date"] = Field(description="what the column holds")
     name: Names | None = Field(None, description="what readers call the column")
+    sensitivity: SensitivityClass | None = Field(None, alias="class", description=_CLASS)
 
 
 class Timestamp(Document):
@@ -101,6 +116,7 @@ class Timestamp(Document):
     type: Literal["timestamp"] = Field(description="what the column holds")
     zone: str = Field(description="an IANA time zone, Asia/Shanghai")
     name: Names | None = Field(None, description="what readers call the column")
+    sensitivity: SensitivityClass | None = Field(None, alias="class", description=_CLASS)
 
 
 class Text(Document):
@@ -111,6 +127,7 @@ class Text(Document):
         strict=True, ge=1, le=200, description="how many characters of a text count; it is cut after them"
     )
     name: Names | None = Field(None, description="what readers call the column")
+    sensitivity: SensitivityClass | None = Field(None, alias="class", description=_CLASS)
 
 
 Coded = Category | Boolean | Integer | DecimalColumn | Date | Timestamp

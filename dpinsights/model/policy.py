@@ -1,15 +1,25 @@
-"""The policy of a partnership (caps and deltas), and the operator's sources."""
+"""The policy of a partnership (caps, deltas, what reports must keep to), and the operator's sources."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from dpinsights.model.approval import ApprovalField
 from dpinsights.model.document import Document, fault
 from dpinsights.model.names import FrozenMap, Slug
 from dpinsights.model.numbers import Exact
 from dpinsights.model.report import Epsilon
+from dpinsights.model.trust import Quorum
+
+Approver = Literal["author", "owner", "compliance"]
+"""A role whose signatures a policy can ask for."""
+
+Allowed = Literal["C1", "C2"]
+"""A class of columns that a policy can allow."""
+
+ALL_ALLOWED: tuple[Allowed, ...] = ("C1", "C2")
 
 
 class Delta(Document):
@@ -19,15 +29,54 @@ class Delta(Document):
     discovery: Exact = Field(gt=0, lt=1, description="the delta of key discovery")
 
 
+class PeriodRule(Document):
+    """How much an account may spend in one month, quarter or year; its cap counts for ever beside that."""
+
+    every: Literal["month", "quarter", "year"] = Field(
+        description="the calendar period, by the ledger's days"
+    )
+    epsilon: Exact = Field(gt=0, le=10**30, description="the most that may be spent in one such period")
+    reserve: FrozenMap[Slug, Annotated[Exact, Field(gt=0, le=10**30)]] = Field(
+        default_factory=lambda: FrozenMap({}),
+        description="epsilon kept in each period for reports already promised, by their names",
+    )
+
+
+class Account(Epsilon):
+    """A recipient's cap for ever, and what of it may be spent in a period."""
+
+    period: PeriodRule | None = Field(
+        None, description="the most for each month, quarter or year; without it the cap alone counts"
+    )
+
+
 class Policy(Document):
-    """Caps: one for life over all recipients, one for each account."""
+    """Caps: one for life over all recipients, one for each account; and what a report must keep to."""
 
     policy: Slug = Field(description="the partnership's name, as in its contract")
     version: int = Field(strict=True, ge=1, description="raised with every change")
     delta: Delta = Field(description="the two deltas; together at most 1/(10 x customers_at_most)")
     lifetime: Epsilon = Field(description="the cap over all recipients and for ever")
-    accounts: FrozenMap[Slug, Epsilon] = Field(
+    accounts: FrozenMap[Slug, Account] = Field(
         min_length=1, description="a cap for each recipient, and for exploration"
+    )
+    report: Epsilon | None = Field(None, description="the most that one report may have as its budget")
+    smallest_group: int | None = Field(
+        None,
+        strict=True,
+        ge=2,
+        le=1_000_000,
+        description="numbers of groups whose noisy count is below it are not shown; all are shown unless said",
+    )
+    classes: tuple[Allowed, ...] = Field(
+        ALL_ALLOWED, min_length=1, max_length=2, description="classes of columns that reports may read"
+    )
+    mandatory: tuple[ApprovalField, ...] = Field(
+        (), max_length=40, description="fields of a report's `approval` that may not be left out"
+    )
+    signers: FrozenMap[Approver, Quorum] = Field(
+        default_factory=lambda: FrozenMap({}),
+        description="how many persons must sign in which roles, beside what trust.yaml asks for",
     )
 
 
@@ -64,8 +113,12 @@ Source = Parquet | Csv | DuckDbTable | Frame
 class DuckDbEngine(Document):
     """How DuckDB may use the machine."""
 
-    memory: str = Field(default="4GB", pattern=r"^[1-9][0-9]*(MB|GB)$", description="how much memory may be used")
-    threads: int | None = Field(default=None, strict=True, ge=1, le=256, description="how many threads may be used")
+    memory: str = Field(
+        default="4GB", pattern=r"^[1-9][0-9]*(MB|GB)$", description="how much memory may be used"
+    )
+    threads: int | None = Field(
+        default=None, strict=True, ge=1, le=256, description="how many threads may be used"
+    )
 
 
 class Engine(Document):

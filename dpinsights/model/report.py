@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
+from dpinsights.model.approval import ApprovalFields
 from dpinsights.model.contract import Bounds
 from dpinsights.model.document import Document, fault
 from dpinsights.model.names import Name, Names, OrderedMap, Slug
@@ -307,3 +308,6 @@ class Report(Document):
         min_length=1, max_length=200, description="the questions, in the order of the page"
     )
     template: Slug = Field("partner", description="the template that renders it")
+    approval: ApprovalFields | None = Field(
+        None, description="what approvers and readers are told in words; the policy says what is mandatory"
+    )
