@@ -11,10 +11,40 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
+from typing import Literal
 
 from dpinsights.model.canonical import digest
 from dpinsights.model.expressions import Node
 from dpinsights.model.strategy import Strategy
+
+Kind = Literal["discrete-gaussian", "threshold", "exponential"]
+"""The mechanisms: noise on a vector, counts under keys above a threshold, choices among public candidates."""
+
+
+@dataclass(frozen=True)
+class Specification:
+    """What OpenDP's map needs to state the loss of a draw, and no more: a ledger keeps it, so that anybody can ask again.
+
+    Attributes:
+        kind: the mechanism.
+        scale: the noise's scale in steps.
+        size: how many numbers are drawn: a vector's length, or how many choices; 0 under a threshold: not known.
+        l2_squared: of a discrete Gaussian: the square of one customer's Euclidean contribution.
+        l0: of a threshold: the most keys that one customer reaches.
+        linf: of a threshold and of choices: the most that one customer adds to a key or moves a score.
+        threshold: only noisy counts above it are released.
+        candidates: how many there are to choose from.
+    """
+
+    kind: Kind
+    scale: float
+    size: int
+    l2_squared: int | None = None
+    l0: int | None = None
+    linf: int | None = None
+    threshold: int | None = None
+    candidates: int | None = None
+
 
 FORMULATION = 1
 """The version of the per-customer relation's meaning (reading, bounding, selection order); part of every key."""
@@ -155,6 +185,10 @@ class Measurement:
             return self.largest**2 * self.strategy.norm_squared
         return self.linf**2 if self.relation.rows_per_customer else self.l0 * self.linf**2
 
+    def specification(self, scale: float, threshold: int | None = None) -> Specification:
+        """How it is drawn with noise of a scale; it has no threshold."""
+        return Specification("discrete-gaussian", scale, self.size, l2_squared=self.l2_squared)
+
 
 @dataclass(frozen=True)
 class TextColumn:
@@ -245,6 +279,10 @@ class Discovery(OfCounts):
         """The square of the Euclidean sensitivity."""
         return self.l0
 
+    def specification(self, scale: float, threshold: int | None = None) -> Specification:
+        """How it is drawn with noise of a scale and a threshold."""
+        return Specification("threshold", scale, self.size, l0=self.l0, linf=self.linf, threshold=threshold)
+
 
 @dataclass(frozen=True)
 class Selection(OfCounts):
@@ -314,6 +352,10 @@ class Selection(OfCounts):
         """What twice the squared scale is divided into for rho: linf squared for each choice."""
         return self.size * self.linf**2
 
+    def specification(self, scale: float, threshold: int | None = None) -> Specification:
+        """How it is drawn with noise of a scale; it has no threshold."""
+        return Specification("exponential", scale, self.size, linf=self.linf, candidates=self.candidates)
+
 
 Measured = Measurement | Discovery | Selection
 """What one draw releases."""
@@ -348,6 +390,11 @@ class Draw:
     def key(self) -> str:
         """The measurement's key."""
         return self.measurement.key
+
+    @property
+    def specification(self) -> Specification:
+        """How it is drawn: what its loss can be stated from again."""
+        return self.measurement.specification(self.scale, self.threshold)
 
     @property
     def serves_alone(self) -> bool:
