@@ -14,10 +14,13 @@ from dpinsights.model.document import Document, fault
 from dpinsights.model.names import FrozenMap, Name, Slug
 from dpinsights.model.report import Day
 
-Role = Literal["author", "owner", "compliance"]
-"""What a key signs as: the author of a report, the owner of a party's data, compliance."""
+Role = Literal["author", "owner", "compliance", "operator"]
+"""What a key signs as: the author of a report, the owner of a party's data, compliance, the operator who runs it."""
 
 ROLES: tuple[Role, ...] = get_args(Role)
+
+APPROVING: tuple[Role, ...] = ("author", "owner", "compliance")
+"""The roles of approvals. An operator signs the receipts of releases: that a report ran is no reason why it might."""
 
 _PEM = re.compile(r"-----BEGIN PUBLIC KEY-----\s+([A-Za-z0-9+/=\s]+)-----END PUBLIC KEY-----\s*")
 _SPKI = bytes.fromhex("302a300506032b6570032100")
@@ -55,7 +58,7 @@ class TrustedKey(Document):
     )
     owner: str = Field(min_length=1, max_length=80, description="the person who holds the key")
     party: Name | None = Field(None, description="the party that the person signs for; an owner has one")
-    roles: tuple[Role, ...] = Field(min_length=1, max_length=3, description="what the key may sign as")
+    roles: tuple[Role, ...] = Field(min_length=1, max_length=4, description="what the key may sign as")
     public_key: str = Field(description="the Ed25519 public key, 32 bytes in base64, or PEM")
     start: Day = Field(alias="from", description="the first day on which the key counts")
     until: Day = Field(description="the day after the last on which it counts")
@@ -118,6 +121,11 @@ class Trust(Document):
         owners = {key.owner for key in self.keys}
         if len({" ".join(owner.casefold().split()) for owner in owners}) < len(owners):
             raise fault("owner-spelling", "one name is written in two ways: a person has one name")
+        if "operator" in self.threshold:
+            message = "an operator signs receipts, and no approval: a threshold counts " + ", ".join(
+                APPROVING
+            )
+            raise fault("operator-in-threshold", message)
         owner, compliance = self.threshold.get("owner"), self.threshold.get("compliance")
         if owner is None or owner.each_party is None or compliance is None:
             message = "a threshold has at least owner: {each_party: 1} and compliance: {in_all: 1}"

@@ -34,7 +34,7 @@ from dpinsights.governance.approvals.lock import Lock
 from dpinsights.governance.approvals.statement import APPROVAL, Statement, parse_statement
 from dpinsights.governance.approvals.strict import exactly
 from dpinsights.model.canonical import digest
-from dpinsights.model.trust import ROLES, Role, Trust, TrustedKey
+from dpinsights.model.trust import APPROVING, ROLES, Role, Trust, TrustedKey
 
 LONGEST_COMMENT = 400
 
@@ -99,8 +99,10 @@ def approve(lock: Lock, terms: Terms, *signers: Signer) -> Envelope:
     """A lock signed under a role.
 
     Raises:
-        ApprovalError: if the terms allow no day or no run, or the comment is too long or holds unseen characters.
+        ApprovalError: if the terms allow no day or no run, the comment is too long or holds unseen characters, or the
+            role is an operator's.
     """
+    _approves("this", terms.role)
     if not terms.signed_on < terms.until:
         raise ApprovalError("an approval ends after the day on which it is signed: give a later --until")
     if not _WHOLE.fullmatch(str(terms.max_runs)):
@@ -248,7 +250,13 @@ def _day(text: str) -> date:
     return day
 
 
+def _approves(what: str, role: Role) -> None:
+    if role not in APPROVING:
+        raise WrongRoleError(f"{what}: an approval is by {', '.join(APPROVING)}; an operator signs receipts alone")
+
+
 def _allowed(file: str, key: TrustedKey, role: Role, author: str) -> None:
+    _approves(file, role)
     if role not in key.roles:
         raise WrongRoleError(
             f"{file}: {key.owner} signs as {role}, but may only sign as {', '.join(key.roles)}"

@@ -21,7 +21,7 @@ from dpinsights.governance.approvals.errors import (
 from dpinsights.governance.approvals.keys import Signer
 from dpinsights.governance.approvals.statement import TRUST, Statement, parse_statement, subject
 from dpinsights.governance.approvals.strict import exactly
-from dpinsights.model.trust import ROLES, Quorum, Role, Trust
+from dpinsights.model.trust import APPROVING, ROLES, Quorum, Role, Trust
 
 _FILE = "trust.yaml"
 _PREDICATE = ("role", "trust", "version", "signed_on")
@@ -88,7 +88,7 @@ def _count(
     try:
         role, signed_on = _said(file, payload, new, content)
         in_force(file, key, signed_on, on)
-        if role not in key.roles:
+        if role not in key.roles or role not in APPROVING:
             raise WrongRoleError(
                 f"{file}: {key.owner} signs as {role}, which the old trust file doesn't allow"
             )
