@@ -1,4 +1,4 @@
-"""What a contract's and a policy's fields must be to each other, beyond each field alone."""
+"""What a contract's fields must be to each other, beyond each field alone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ from dpinsights.model.contract import (
     Text,
     Timestamp,
 )
-from dpinsights.model.policy import Policy
 
 
 class _Checks:
@@ -147,6 +146,9 @@ def _table(name: str, table: Table, contract: Contract, checks: _Checks) -> None
         checks.add_key((*path, "columns", table.customer), "identifier-as-column", message)
     for column_name, kind in table.columns.items():
         here: Path = (*path, "columns", column_name)
+        if kind.sensitivity == "C3":
+            message = f"'{column_name}' is of class C3, and no such column enters a contract: take it out"
+            checks.add((*here, "class"), "class-c3", message)
         if not is_plain_name(f"{name}.{column_name}") and ranges.NAME.fullmatch(rest):
             message = f"'{column_name}' is a word of expressions, so they can't name it"
             checks.add_key(here, "reserved-word", message, f"{column_name}_")
@@ -245,32 +247,3 @@ def figures_problems(contract: Contract, features: Features, origin: Origin) -> 
                     hint = nearest(key, keys) or ", ".join(keys[:8])
                     message = f"'{key}' is not a key of {figures.of}"
                     yield origin.problem(path, "unknown-key", message, hint, of_key=True)
-
-
-def policy_problems(policy: Policy, origin: Origin) -> tuple[Problem, ...]:
-    """The problems of a policy by itself."""
-    problems = []
-    for name, cap in policy.accounts.items():
-        path: Path = ("accounts", name, "epsilon")
-        if cap.epsilon > policy.lifetime.epsilon:
-            message = (
-                f"the account's cap {cap.epsilon:f} is above the lifetime cap {policy.lifetime.epsilon:f}"
-            )
-            problems.append(
-                origin.problem(path, "account-over-lifetime", message, f"{policy.lifetime.epsilon:f}")
-            )
-        if name == "lifetime":
-            message = "'lifetime' is the partnership's own cap"
-            problems.append(origin.problem(("accounts", name), "reserved-word", message, of_key=True))
-    return tuple(problems)
-
-
-def delta_problems(policy: Policy, contract: Contract, origin: Origin) -> Iterator[Problem]:
-    """A total delta over one in ten times the customers there can be."""
-    total = policy.delta.conversion + policy.delta.discovery
-    most = contract.planning.customers_at_most
-    if total * 10 * most > 1:
-        message = f"the deltas add up to {total:.3g}, above 1/(10 x {most:,} customers) = {1 / (10 * Decimal(most)):.3g}"
-        yield origin.problem(
-            ("delta",), "delta-too-large", message, f"at most {1 / (10 * Decimal(most)):.1e} together"
-        )

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from dpinsights.definitions.contract_checks import delta_problems, policy_problems
 from dpinsights.definitions.places import NOWHERE, nearest, refuse
+from dpinsights.definitions.policies import delta_problems, policy_problems
 from dpinsights.definitions.reading import Written, read_file
 from dpinsights.definitions.resolving import CheckedContract, check_contract, check_report
 from dpinsights.definitions.validation import validate

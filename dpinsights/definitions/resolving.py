@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from dpinsights.definitions.contract_checks import contract_problems, delta_problems, figures_problems
+from dpinsights.definitions.contract_checks import contract_problems, figures_problems
 from dpinsights.definitions.features import Features, ResolvedFeature
 from dpinsights.definitions.places import NOWHERE, Origin, nearest, refuse
+from dpinsights.definitions.policies import class_problems, delta_problems, report_problems
 from dpinsights.definitions.queries import QueryResolver
 from dpinsights.errors import DefinitionError, Problem
 from dpinsights.model.canonical import digest
@@ -94,6 +95,8 @@ def check_report(
             resolved.append(resolve_query(name, query, checked, report.period, origin))
         except DefinitionError as error:
             problems.extend(error.problems)
+    if policy is not None:
+        problems.extend(class_problems(resolved, checked.contract, policy, origin))
     refuse(problems)
     return tuple(resolved)
 
@@ -109,18 +112,8 @@ def _report_problems(
         if name in RESERVED:
             message = f"'{name}' has a meaning of its own here"
             yield origin.problem(("queries", name), "reserved-word", message, f"{name}_", of_key=True)
-    if policy is None:
-        return
-    if report.account not in policy.accounts:
-        hint = nearest(report.account, policy.accounts) or ", ".join(policy.accounts)
-        yield origin.problem(
-            ("account",), "unknown-account", f"the policy has no account '{report.account}'", hint
-        )
-        return
-    cap = min(policy.accounts[report.account].epsilon, policy.lifetime.epsilon)
-    if report.budget.epsilon > cap:
-        message = f"the report may spend epsilon {report.budget.epsilon:f}, but the account's cap is {cap:f}"
-        yield origin.problem(("budget", "epsilon"), "budget-over-cap", message, f"at most {cap:f}")
+    if policy is not None:
+        yield from report_problems(report, policy, origin)
 
 
 def _audience_problems(report: Report, contract: Contract, origin: Origin) -> Iterator[Problem]:

@@ -21,7 +21,11 @@ from dpinsights.errors import DefinitionError
 
 GOOD = Path(__file__).parent / "good"
 REPORTS = Path(__file__).parents[2] / "reports"
-FILES = [*GOOD.glob("*.yaml"), *(p for p in REPORTS.glob("*/*.yaml") if p.name != "population.yaml")]
+FILES = [
+    *GOOD.glob("*.yaml"),
+    GOOD.parent / "strict" / "policy.yaml",
+    *(p for p in REPORTS.glob("*/*.yaml") if p.name != "population.yaml"),
+]
 
 
 def plain(data: Any) -> Any:

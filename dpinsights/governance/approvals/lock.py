@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -21,9 +21,8 @@ from dpinsights.governance.approvals.errors import LockError
 from dpinsights.governance.approvals.statement import Subject
 from dpinsights.governance.approvals.strict import exactly, strict_json
 from dpinsights.model.canonical import canonical_bytes, digest
+from dpinsights.model.columns import columns_of
 from dpinsights.model.contract import Contract
-from dpinsights.model.expressions import Absent, CustomerColumn, Member, RowColumn
-from dpinsights.model.measurement import Measured, Relation, TextColumn
 from dpinsights.model.numbers import exact
 from dpinsights.model.plan import Plan, PlannedQuery
 from dpinsights.model.policy import Policy
@@ -197,35 +196,6 @@ def _query(query: PlannedQuery, plan: Plan) -> dict[str, Any]:
         "rho_units": sum(draw.rho_units for draw in draws),
         "delta_units": sum(draw.delta_units for draw in draws),
     }
-
-
-def columns_of(measurement: Measured) -> frozenset[str]:
-    """What a measurement reads, as party.table.column; where only being there counts, party.table or the party.
-
-    >>> from dpinsights.model.measurement import (Measurement)
-    >>> rows = Relation("any", "jd.orders", (), Member("icbc"), None, None, 1, None, "seed")
-    >>> sorted(columns_of(Measurement(rows, RowColumn("jd.orders", "amount"), 0, 5)))
-    ['icbc', 'jd.orders', 'jd.orders.amount']
-    """
-    return frozenset(_columns(measurement))
-
-
-def _columns(noun: object) -> Iterator[str]:
-    match noun:
-        case RowColumn() | CustomerColumn() | TextColumn():
-            yield f"{noun.table}.{noun.column}"
-        case Absent():
-            yield noun.table
-        case Member():
-            yield noun.party
-        case tuple():
-            for item in noun:
-                yield from _columns(item)
-        case _ if is_dataclass(noun):
-            if isinstance(noun, Relation) and noun.rows is not None:
-                yield noun.rows
-            for field in fields(noun):
-                yield from _columns(getattr(noun, field.name))
 
 
 def parse_lock(content: bytes, name: str) -> Lock:
