@@ -143,7 +143,7 @@ def test_a_receipt_is_a_statement_that_others_read_and_verify() -> None:
     public = private_key(OPERATOR).public_key()
     key = SSlibKey.from_crypto(public, keyid=signer(OPERATOR).key_id)
     assert theirs.verify([key], 1)
-    parsed = json_format.Parse(theirs.payload, statement_pb2.Statement())  # type: ignore[attr-defined]
+    parsed = json_format.Parse(theirs.payload, statement_pb2.Statement())
     TheirStatement.copy_from_pb(parsed).validate()
 
 
