@@ -13,16 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from dpinsights.governance.approvals.counting import Verified, enough, in_force, signatures
+from dpinsights.governance.approvals.counting import count, enough, in_force, in_its_days
 from dpinsights.governance.approvals.envelope import Envelope, seal
 from dpinsights.governance.approvals.errors import (
     ApprovalError,
-    ExpiredApprovalError,
     OtherAccountError,
     OtherLockError,
     OtherPartnershipError,
     OtherReportError,
-    SameSignerError,
     SelfApprovalError,
     StatementError,
     UnknownAuthorError,
@@ -32,7 +30,7 @@ from dpinsights.governance.approvals.errors import (
 from dpinsights.governance.approvals.keys import Signer
 from dpinsights.governance.approvals.lock import Lock
 from dpinsights.governance.approvals.statement import APPROVAL, Statement, parse_statement
-from dpinsights.governance.approvals.strict import exactly
+from dpinsights.governance.approvals.strict import exactly, strict_day
 from dpinsights.model.canonical import digest
 from dpinsights.model.trust import APPROVING, ROLES, Role, Trust, TrustedKey
 
@@ -154,62 +152,36 @@ def approved(
             f"the lock's author is {lock.author!r}, whom the trust file doesn't know in the role author: then nobody "
             "can tell whether an approval is the author's own"
         )
-    counted: dict[str, Approval] = {}
-    refused: list[ApprovalError] = []
-    for file in sorted(envelopes):
-        try:
-            for found in signatures(file, envelopes[file], trust):
-                _count(found, lock, on, runs, counted, refused)
-        except ApprovalError as error:
-            refused.append(error)
+
+    def read(file: str, key: TrustedKey, payload: bytes) -> Terms:
+        terms = _terms(file, payload, lock)
+        in_force(file, key, terms.signed_on, on)
+        in_its_days(file, key, terms.signed_on, terms.until, on)
+        if runs >= terms.max_runs:
+            raise UsedUpError(f"{file}: {key.owner} allows {terms.max_runs} runs, and there were {runs}")
+        allowed(file, key, terms.role, lock.author)
+        return terms
+
+    counted, refused = count(envelopes, trust, read)
+    approvals = tuple(
+        Approval(one.key.owner, one.key.party, one.key.id, one.file, one.said) for one in counted
+    )
     enough(
         f"{lock.report} version {lock.version} is not approved",
         trust.threshold,
         lock.parties,
-        [(one.terms.role, one.party) for one in counted.values()],
+        [(one.terms.role, one.party) for one in approvals],
         refused,
     )
-    files = {one.file: envelopes[one.file].hex() for one in counted.values()}
+    files = {one.file: envelopes[one.file].hex() for one in approvals}
     return Approved(
         lock.digest,
-        tuple(counted.values()),
-        min(one.terms.until for one in counted.values()),
-        min(one.terms.max_runs for one in counted.values()),
+        approvals,
+        min(one.terms.until for one in approvals),
+        min(one.terms.max_runs for one in approvals),
         tuple(str(error) for error in refused),
         digest(files, purpose="approvals"),
     )
-
-
-def _count(
-    found: Verified | ApprovalError,
-    lock: Lock,
-    on: date,
-    runs: int,
-    counted: dict[str, Approval],
-    refused: list[ApprovalError],
-) -> None:
-    if isinstance(found, ApprovalError):
-        refused.append(found)
-        return
-    file, key, payload = found
-    try:
-        terms = _terms(file, payload, lock)
-        in_force(file, key, terms.signed_on, on)
-        if not terms.signed_on <= on < terms.until:
-            raise ExpiredApprovalError(
-                f"{file}: the approval of {key.owner} counts from {terms.signed_on} until {terms.until}, not on {on}"
-            )
-        if runs >= terms.max_runs:
-            raise UsedUpError(f"{file}: {key.owner} allows {terms.max_runs} runs, and there were {runs}")
-        _allowed(file, key, terms.role, lock.author)
-        if key.owner in counted:
-            raise SameSignerError(
-                f"{file}: {key.owner} has signed already ({counted[key.owner].file}): a person counts once"
-            )
-    except ApprovalError as error:
-        refused.append(error)
-    else:
-        counted[key.owner] = Approval(key.owner, key.party, key.id, file, terms)
 
 
 def _terms(file: str, payload: bytes, lock: Lock) -> Terms:
@@ -222,7 +194,11 @@ def _terms(file: str, payload: bytes, lock: Lock) -> Terms:
         if not _WHOLE.fullmatch(said["max_runs"]) or len(said["comment"]) > LONGEST_COMMENT:
             raise ValueError("max_runs is a number above 0, and a comment is short")
         terms = Terms(
-            said["role"], _day(said["signed_on"]), _day(said["until"]), int(said["max_runs"]), said["comment"]
+            said["role"],
+            strict_day(said["signed_on"]),
+            strict_day(said["until"]),
+            int(said["max_runs"]),
+            said["comment"],
         )
     except ValueError as fault:
         raise StatementError(f"{file} is no approval: {fault}") from None
@@ -243,19 +219,20 @@ def _terms(file: str, payload: bytes, lock: Lock) -> Terms:
     return terms
 
 
-def _day(text: str) -> date:
-    day = date.fromisoformat(text)
-    if day.isoformat() != text:
-        raise ValueError("a day is written 2017-10-01")
-    return day
-
-
 def _approves(what: str, role: Role) -> None:
     if role not in APPROVING:
-        raise WrongRoleError(f"{what}: an approval is by {', '.join(APPROVING)}; an operator signs receipts alone")
+        raise WrongRoleError(
+            f"{what}: an approval is by {', '.join(APPROVING)}; an operator signs receipts alone"
+        )
 
 
-def _allowed(file: str, key: TrustedKey, role: Role, author: str) -> None:
+def allowed(file: str, key: TrustedKey, role: Role, author: str) -> None:
+    """That a key may sign under a role what somebody wrote.
+
+    Raises:
+        WrongRoleError: if the key doesn't have the role, or the role is not for approvals.
+        SelfApprovalError: if the author signs as anything but the author.
+    """
     _approves(file, role)
     if role not in key.roles:
         raise WrongRoleError(
@@ -265,5 +242,5 @@ def _allowed(file: str, key: TrustedKey, role: Role, author: str) -> None:
         raise WrongRoleError(f"{file}: {key.owner} signs as the author, who is {author}")
     if role != "author" and key.owner == author:
         raise SelfApprovalError(
-            f"{file}: {key.owner} wrote the report, and an author approves nothing of their own"
+            f"{file}: {key.owner} wrote what is signed, and an author approves nothing of their own"
         )

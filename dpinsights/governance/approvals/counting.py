@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+from typing import Generic, TypeVar
 
 from dpinsights.governance.approvals.envelope import PAYLOAD_TYPE, parse_envelope
 from dpinsights.governance.approvals.errors import (
     ApprovalError,
+    ExpiredApprovalError,
     ExpiredKeyError,
     PayloadTypeError,
+    SameSignerError,
     SignatureError,
     TooFewSignaturesError,
     UnknownKeyError,
@@ -17,8 +21,56 @@ from dpinsights.governance.approvals.errors import (
 from dpinsights.governance.approvals.keys import signed_by
 from dpinsights.model.trust import Quorum, Role, Trust, TrustedKey
 
+T = TypeVar("T")
+
 Verified = tuple[str, TrustedKey, bytes]
 """A file, the key that signed, and what was signed."""
+
+
+@dataclass(frozen=True)
+class Counted(Generic[T]):
+    """A person's signature that counts: its file, the key, and what it says."""
+
+    file: str
+    key: TrustedKey
+    said: T
+
+
+def count(
+    envelopes: Mapping[str, bytes], trust: Trust, read: Callable[[str, TrustedKey, bytes], T]
+) -> tuple[tuple[Counted[T], ...], tuple[ApprovalError, ...]]:
+    """The signatures that count, one for each person, and why the others don't.
+
+    Args:
+        envelopes: the signed files, by their names; they are looked at in the order of the names.
+        trust: whose keys count.
+        read: what a sound signature says, given its file, its key and its payload; raises ApprovalError if it doesn't count.
+    """
+    counted: dict[str, Counted[T]] = {}
+    refused: list[ApprovalError] = []
+    for file in sorted(envelopes):
+        try:
+            for found in signatures(file, envelopes[file], trust):
+                try:
+                    one = _one(found, read)
+                    if one.key.owner in counted:
+                        raise SameSignerError(
+                            f"{file}: {one.key.owner} has signed already ({counted[one.key.owner].file}): "
+                            "a person counts once"
+                        )
+                    counted[one.key.owner] = one
+                except ApprovalError as error:
+                    refused.append(error)
+        except ApprovalError as error:
+            refused.append(error)
+    return tuple(counted.values()), tuple(refused)
+
+
+def _one(found: Verified | ApprovalError, read: Callable[[str, TrustedKey, bytes], T]) -> Counted[T]:
+    if isinstance(found, ApprovalError):
+        raise found
+    file, key, payload = found
+    return Counted(file, key, read(file, key, payload))
 
 
 def signatures(file: str, content: bytes, trust: Trust) -> Iterator[Verified | ApprovalError]:
@@ -58,6 +110,18 @@ def in_force(file: str, key: TrustedKey, *days: date) -> None:
             raise ExpiredKeyError(
                 f"{file}: the key of {key.owner} counts from {key.start} until {key.until}, not on {day}"
             )
+
+
+def in_its_days(file: str, key: TrustedKey, signed_on: date, until: date, on: date) -> None:
+    """That a signature counts on a day: from that of the signature until the end that it names.
+
+    Raises:
+        ExpiredApprovalError: if it doesn't.
+    """
+    if not signed_on <= on < until:
+        raise ExpiredApprovalError(
+            f"{file}: the approval of {key.owner} counts from {signed_on} until {until}, not on {on}"
+        )
 
 
 def missing(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable
+from datetime import date
 from typing import Any, NoReturn
 
 LARGEST = 32 * 1024 * 1024
@@ -59,6 +60,23 @@ def strict_base64(text: object) -> bytes:
     if content is None or base64.b64encode(content).decode() != text:
         raise ValueError("it is not base64 as an encoder writes it")
     return content
+
+
+def strict_day(text: str) -> date:
+    """A day in the one way that we write it.
+
+    Raises:
+        ValueError: if it is written in another, or is none.
+
+    >>> strict_day("20180108")
+    Traceback (most recent call last):
+    ...
+    ValueError: a day is written 2017-10-01
+    """
+    day = date.fromisoformat(text)
+    if day.isoformat() != text:
+        raise ValueError("a day is written 2017-10-01")
+    return day
 
 
 def exactly(data: object, names: Iterable[str], what: str) -> dict[str, Any]:

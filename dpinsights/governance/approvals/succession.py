@@ -8,20 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-from dpinsights.governance.approvals.counting import Verified, enough, in_force, signatures
+from dpinsights.governance.approvals.counting import count, enough, in_force
 from dpinsights.governance.approvals.envelope import Envelope, seal
 from dpinsights.governance.approvals.errors import (
     ApprovalError,
     OtherLockError,
     OtherPartnershipError,
-    SameSignerError,
     StatementError,
     WrongRoleError,
 )
 from dpinsights.governance.approvals.keys import Signer
 from dpinsights.governance.approvals.statement import TRUST, Statement, parse_statement, subject
-from dpinsights.governance.approvals.strict import exactly
-from dpinsights.model.trust import APPROVING, ROLES, Quorum, Role, Trust
+from dpinsights.governance.approvals.strict import exactly, strict_day
+from dpinsights.model.trust import APPROVING, ROLES, Quorum, Role, Trust, TrustedKey
 
 _FILE = "trust.yaml"
 _PREDICATE = ("role", "trust", "version", "signed_on")
@@ -58,46 +57,22 @@ def check_successor(
         raise ApprovalError(
             f"after version {old.version} of the trust file comes {old.version + 1}, not {new.version}"
         )
-    counted: dict[str, tuple[Role, str | None]] = {}
-    refused: list[ApprovalError] = []
-    for file in sorted(envelopes):
-        try:
-            for found in signatures(file, envelopes[file], old):
-                _count(found, new, content, on, counted, refused)
-        except ApprovalError as error:
-            refused.append(error)
-    quorums: dict[Role, Quorum] = {role: quorum for role, quorum in old.threshold.items() if role != "author"}
-    parties = sorted({key.party for key in old.keys if key.party})
-    what = f"version {new.version} of the trust file doesn't follow"
-    enough(what, quorums, parties, tuple(counted.values()), refused)
-    return tuple(counted)
 
-
-def _count(
-    found: Verified | ApprovalError,
-    new: Trust,
-    content: bytes,
-    on: date,
-    counted: dict[str, tuple[Role, str | None]],
-    refused: list[ApprovalError],
-) -> None:
-    if isinstance(found, ApprovalError):
-        refused.append(found)
-        return
-    file, key, payload = found
-    try:
+    def read(file: str, key: TrustedKey, payload: bytes) -> Role:
         role, signed_on = _said(file, payload, new, content)
         in_force(file, key, signed_on, on)
         if role not in key.roles or role not in APPROVING:
             raise WrongRoleError(
                 f"{file}: {key.owner} signs as {role}, which the old trust file doesn't allow"
             )
-        if key.owner in counted:
-            raise SameSignerError(f"{file}: {key.owner} has signed already: a person counts once")
-    except ApprovalError as error:
-        refused.append(error)
-    else:
-        counted[key.owner] = role, key.party
+        return role
+
+    counted, refused = count(envelopes, old, read)
+    quorums: dict[Role, Quorum] = {role: quorum for role, quorum in old.threshold.items() if role != "author"}
+    parties = sorted({key.party for key in old.keys if key.party})
+    what = f"version {new.version} of the trust file doesn't follow"
+    enough(what, quorums, parties, [(one.said, one.key.party) for one in counted], refused)
+    return tuple(one.key.owner for one in counted)
 
 
 def _said(file: str, payload: bytes, new: Trust, content: bytes) -> tuple[Role, date]:
@@ -107,7 +82,7 @@ def _said(file: str, payload: bytes, new: Trust, content: bytes) -> tuple[Role, 
         if said["role"] not in ROLES or not all(isinstance(text, str) for text in said.values()):
             raise ValueError("its fields are texts, its role one of " + ", ".join(ROLES))
         role: Role = said["role"]
-        signed_on = date.fromisoformat(said["signed_on"])
+        signed_on = strict_day(said["signed_on"])
     except ValueError as fault:
         raise StatementError(f"{file} is no succession: {fault}") from None
     if (said["trust"], said["version"]) != (new.trust, str(new.version)):
