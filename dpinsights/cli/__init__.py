@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from dpinsights.cli import approvals, budgets, reports
+from dpinsights.cli import approvals, budgets, exports, reports
 from dpinsights.cli.shared import app, err
 from dpinsights.errors import DpInsightsError
 
-__all__ = ["app", "approvals", "budgets", "err", "main", "reports"]
+__all__ = ["app", "approvals", "budgets", "err", "exports", "main", "reports"]
 
 
 def main() -> None:
