@@ -1,4 +1,4 @@
-"""The demo: a made-up population, its own ledger, and the partner report over it."""
+"""The demo: a made-up population, its own ledger, and the partner report over it, signed by the demo's persons."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from dpinsights.budget import open_budget
+from dpinsights.budget import clock, open_budget
 from dpinsights.definitions.loading import load_checked, load_policy
+from dpinsights.demo_signing import sign_all
 from dpinsights.errors import DpInsightsError
 from dpinsights.packaged import partnerships
 from dpinsights.pipeline import Released, Stage, data_of, run_report
@@ -21,13 +22,28 @@ SEED = 20171231
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demo made: the folder with definitions, data and state, and the release."""
+    """What the demo made: the folder with definitions, keys, data and state, and the release."""
 
     folder: Path
     definitions: Path
     sources: Path
     state: State
     released: Released
+
+    @property
+    def trust(self) -> Path:
+        """Whose keys count."""
+        return self.definitions / "trust.yaml"
+
+    @property
+    def key(self) -> Path:
+        """The operator's key."""
+        return self.folder / "keys" / "operator.pem"
+
+    @property
+    def passphrase(self) -> Path:
+        """The file with its passphrase."""
+        return self.folder / "keys" / "passphrase"
 
 
 def run_demo(folder: Path, *, scale: int = 1, stage: Stage = lambda _: None) -> Demo:
@@ -45,6 +61,7 @@ def run_demo(folder: Path, *, scale: int = 1, stage: Stage = lambda _: None) -> 
         raise DpInsightsError(f"{folder} holds something already: name a new folder for the demo")
     definitions = folder / PARTNERSHIP
     shutil.copytree(partnerships() / PARTNERSHIP, definitions)
+    operator = sign_all(definitions / f"{REPORT}.yaml", folder / "keys", clock().date())
     stage("generate")
     sizes = {"icbc": 200_000 // scale, "jd": 120_000 // scale, "shared": 72_000 // scale}
     made = generate(definitions / "population.yaml", folder / "data", sizes=sizes, seed=SEED)
@@ -58,6 +75,7 @@ def run_demo(folder: Path, *, scale: int = 1, stage: Stage = lambda _: None) -> 
             ledger=ledger,
             data=lambda contract: data_of(made.sources, contract, state.work),
             releases=state.releases,
+            signer=operator,
             stage=stage,
         )
     finally:

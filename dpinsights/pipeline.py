@@ -1,6 +1,6 @@
-"""The eight steps on one screen: define, plan, charge, aggregate, privatize, estimate, report (verify comes with receipts).
+"""The steps on one screen: define, plan, approve and charge, aggregate, privatize, estimate, report; `verification` is the last.
 
-`run_report` is the whole line; `release_plan` is the part of it from a plan to a release, which a notebook shares.
+`run_report` is the whole line; a notebook shares `measure` and `release_of`.
 """
 
 from __future__ import annotations
@@ -8,16 +8,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from dpinsights.approving import (
+    Permission,
+    check_approved,
+    check_lock,
+    check_operator,
+    check_rehearsal,
+    lock_path,
+    own_templates,
+    read_lock,
+)
+from dpinsights.approving import lock_of as make_lock_of
 from dpinsights.definitions.loading import load_checked, load_policy, load_report, load_sources
 from dpinsights.definitions.resolving import CheckedContract, check_report, report_digests
 from dpinsights.errors import LedgerError, MeasurementError
 from dpinsights.estimation.estimates import Loss, tables
-from dpinsights.governance.ledger.interface import Ledger, Run
+from dpinsights.governance.approvals.keys import Signer
+from dpinsights.governance.approvals.lock import Lock
+from dpinsights.governance.ledger.interface import Ledger, Permit, Run, Spent
 from dpinsights.measurement.aggregation import BoundsViolated, exact_vectors
 from dpinsights.measurement.customers import Reader
 from dpinsights.measurement.engines.duckdb import DuckDb
@@ -26,7 +39,6 @@ from dpinsights.mechanisms.loss import epsilon_of
 from dpinsights.mechanisms.noise import units_up
 from dpinsights.mechanisms.stated import stated_loss
 from dpinsights.mechanisms.threshold import delta_units_up
-from dpinsights.model.canonical import digest
 from dpinsights.model.contract import Contract
 from dpinsights.model.labels import reader_names
 from dpinsights.model.names import EXPLORATION, FrozenMap
@@ -38,6 +50,7 @@ from dpinsights.model.report import Report
 from dpinsights.model.resolved import ResolvedQuery
 from dpinsights.planning.planning import make_plan
 from dpinsights.reporting.files import bundle, write_release
+from dpinsights.sealing import last_day, release_digest, runs_of, sealed
 
 NO_ACCOUNT_MAP = "none"
 """The map version of a snapshot whose two parties already share customer ids."""
@@ -48,7 +61,7 @@ STOPPED_WHILE_DRAWING = (
     "The engine stopped while released keys were read. Noise was drawn and nothing of it released: the charge is kept, "
     "and to run again is a new charge."
 )
-STAGES = ("define", "plan", "charge", "aggregate", "privatize", "estimate", "report")
+STAGES = ("define", "plan", "approve", "charge", "aggregate", "privatize", "estimate", "report")
 
 Stage = Callable[[str], None]
 """Told the name of each stage as it begins: a fixed list, so that it says nothing of the data."""
@@ -119,11 +132,18 @@ def data_of(sources: Path, contract: Contract, work: Path) -> Data:
     return Data(load_sources(sources, contract), sources.parent, work)
 
 
-def measure(planned: Plan, contract: Contract, data: Data, ledger: Ledger, stage: Stage) -> Run:
+def measure(
+    planned: Plan,
+    contract: Contract,
+    data: Data,
+    ledger: Ledger,
+    stage: Stage,
+    permit: Permit | None = None,
+) -> Run:
     """Steps 3 to 5: charge, aggregate, privatize, each durable before the next; returns the measured run.
 
     What was measured already on this snapshot, precisely enough, is neither charged nor drawn again. The ledger
-    decides; a run that was charged but not drawn goes on without a new charge.
+    decides; a run that was charged but not drawn goes on without a new charge. `permit` says what allows a run for a party.
     """
     if ledger.partnership != planned.partnership:
         raise LedgerError(
@@ -139,6 +159,7 @@ def measure(planned: Plan, contract: Contract, data: Data, ledger: Ledger, stage
             origin=data.sources.origin,
             exploration=planned.account == EXPLORATION,
             lease=LEASE,
+            permit=permit,
             epsilon_of=lambda units: str(epsilon_of(units, planned.conversion_delta)),
         )
         if run.state is not State.CHARGED:
@@ -172,12 +193,12 @@ def release_of(
     ledger: Ledger,
     *,
     origin: str,
-    now: datetime,
     stage: Stage,
+    approved: bool = False,
 ) -> Release:
     """Step 6: the noisy vectors of a run as estimates, with the statement of what they cost."""
     stage("estimate")
-    vectors = ledger.vectors(run)
+    vectors, spent = ledger.vectors(run), ledger.spent_by(run)
     losses = {key: _loss(planned, key, drawn) for key, drawn in vectors.items()}
     default_title = FrozenMap({"en": report.report.replace("-", " ")})
     return Release(
@@ -196,11 +217,11 @@ def release_of(
         account=report.account,
         start=report.period.start,
         until=report.period.until,
-        released_on=now.date(),
+        released_on=spent.day,
         confidence=planned.confidence,
         origin=origin,
-        approved=False,
-        statement=_statement(planned, run, ledger, losses),
+        approved=approved,
+        statement=_statement(planned, spent, losses),
         tables=tables(planned, vectors, losses),
         names=reader_names(contract, planned.queries),
         versions=FrozenMap({name: version(name) for name in ("dpinsights", "opendp", "duckdb")}),
@@ -211,14 +232,13 @@ def _loss(planned: Plan, key: str, drawn: tuple[NoisyVector, ...]) -> Loss:
     """OpenDP's map(1) and map(2), added over a measurement's draws."""
     measurement, unit = planned.draw(key).measurement, planned.partnership
     losses = [
-        stated_loss(measurement, unit=unit, scale=vector.scale, threshold=vector.threshold) for vector in drawn
+        stated_loss(measurement, unit=unit, scale=vector.scale, threshold=vector.threshold)
+        for vector in drawn
     ]
     return Loss(*(sum(parts) for parts in zip(*losses, strict=True)))
 
 
-def _statement(planned: Plan, run: Run, ledger: Ledger, losses: Mapping[str, Loss]) -> Statement:
-    spent = ledger.spent_by(run)
-
+def _statement(planned: Plan, spent: Spent, losses: Mapping[str, Loss]) -> Statement:
     def spending(rho: int, delta: int) -> Spending:
         return Spending(rho, epsilon_of(rho, planned.conversion_delta), delta)
 
@@ -261,25 +281,41 @@ def run_report(
     ledger: Ledger,
     data: Callable[[Contract], Data],
     releases: Path,
+    signer: Signer | None = None,
+    rehearsal: bool = False,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     stage: Stage = lambda _: None,
 ) -> Released:
     """All steps, from a report's definition to its files.
 
     Args:
-        path: the report's YAML; contract.yaml and policy.yaml lie beside it.
+        path: the report's YAML; contract.yaml, policy.yaml, trust.yaml, the report's lock and approvals/ lie beside it.
         ledger: the partnership's, open.
         data: the sources, given the contract.
         releases: where the release's folder is made.
-        now: the clock; a release carries the day.
+        signer: an operator's key, which signs the receipt; a report for a party needs one.
+        rehearsal: runs a report that nobody approved, over made-up data alone; its pages say NOT APPROVED.
+        now: the clock; approvals must count on its day and on the ledger's last.
         stage: told each stage as it begins.
+
+    Raises:
+        ApprovalError: if the report is for a party, and not enough have signed exactly what would run, or the signer is
+            no operator's; nothing was charged.
     """
     stage("define")
     definitions = define(path)
     stage("plan")
     planned = plan(definitions)
     rows = data(definitions.contract)
-    run = measure(planned, definitions.contract, rows, ledger, stage)
+    stage("approve")
+    permission = None
+    if rehearsal:
+        check_rehearsal(rows.sources.origin)
+    elif definitions.report.audience != EXPLORATION:
+        permission = _permission(path, definitions, planned, ledger, now().date(), signer)
+    run = measure(
+        planned, definitions.contract, rows, ledger, stage, permission.permit if permission else None
+    )
     release = release_of(
         planned,
         definitions.report,
@@ -287,15 +323,46 @@ def run_report(
         run,
         ledger,
         origin=rows.sources.origin,
-        now=now(),
         stage=stage,
+        approved=permission is not None,
     )
     stage("report")
     templates = definitions.folder / "templates"
-    files = bundle(
+    pages = bundle(
         release, template=definitions.report.template, templates=templates if templates.is_dir() else None
     )
+    if permission is not None:
+        # Templates were read a second time for the pages.
+        check_lock(permission.lock, lock_of(path, definitions, planned, permission.lock.author), path.name)
+    files = sealed(pages, own_templates(definitions.folder), release, run, ledger, permission, signer)
     folder = releases / release.release
     write_release(files, folder)
-    ledger.finish(run, digest(dict(files), purpose="release-files"))
+    ledger.finish(run, release_digest(files))
     return Released(release, folder)
+
+
+def lock_of(path: Path, definitions: Definitions, planned: Plan, author: str) -> Lock:
+    """The lock of a report as it is defined now."""
+    return make_lock_of(
+        path,
+        definitions.report,
+        definitions.contract,
+        definitions.policy,
+        planned,
+        author=author,
+        map_version=NO_ACCOUNT_MAP,
+    )
+
+
+def _permission(
+    path: Path, definitions: Definitions, planned: Plan, ledger: Ledger, today: date, signer: Signer | None
+) -> Permission:
+    """Step 3, its first half: what will run is what was signed, by enough, and an operator can sign the receipt."""
+    locked = lock_path(path)
+    author = read_lock(locked).author if locked.exists() else "unknown"  # and then it is refused below
+    entries = ledger.entries()
+    on = max(today, last_day(entries))
+    fresh = lock_of(path, definitions, planned, author)
+    permission = check_approved(fresh, path, on, runs=runs_of(entries, fresh.digest))
+    check_operator(signer, permission.trust, on)
+    return permission

@@ -17,7 +17,7 @@ from dpinsights.definitions.python import with_full_names
 from dpinsights.definitions.resolving import CheckedContract, check_report, report_digests
 from dpinsights.errors import DefinitionError, DpInsightsError, LedgerError, PlanError, Problem
 from dpinsights.estimation.estimates import typical_sizes
-from dpinsights.governance.ledger.sqlite import SqliteLedger
+from dpinsights.governance.ledger.interface import Ledger
 from dpinsights.mechanisms.loss import epsilon_of
 from dpinsights.model.contract import Contract
 from dpinsights.model.measurement import Draw
@@ -150,7 +150,7 @@ class Session:
         self,
         checked: CheckedContract,
         policy: Policy,
-        ledger: SqliteLedger,
+        ledger: Ledger,
         data: Data,
         *,
         account: str,
@@ -197,7 +197,6 @@ class Session:
             run,
             self._ledger,
             origin=self._data.sources.origin,
-            now=datetime.now(UTC),
             stage=lambda _: None,
         )
         self._ledger.finish(run, planned.measurement_digest)

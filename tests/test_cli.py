@@ -37,7 +37,7 @@ def test_demo_makes_a_report_and_says_what_it_cost(tmp_path: Path) -> None:
     assert report and Path(report[1]).is_file()
     assert "Charged for new noise: epsilon 1.000000" in made.stdout
     stages = [line for line in made.stderr.splitlines() if line.endswith("...")]
-    assert len(stages) == 8 and not re.search(r"\d", "".join(stages))
+    assert len(stages) == 9 and not re.search(r"\d", "".join(stages))
     again = cli("demo", tmp_path / "new")
     assert again.returncode == 1 and "name a new folder" in again.stderr
 
@@ -52,10 +52,10 @@ def test_check_and_plan_read_no_data(demo: Demo) -> None:
 
 def test_run_charges_once_and_again_for_free(demo: Demo) -> None:
     report = demo.definitions / "channel-moves.yaml"
-    first = cli("run", report, "--sources", demo.sources, state=demo.state.folder)
+    first = cli("run", report, "--rehearsal", "--sources", demo.sources, state=demo.state.folder)
     assert first.returncode == 0, first.stderr
     spent = cli("budget", state=demo.state.folder).stdout
-    again = cli("run", report, "--sources", demo.sources, "--state", demo.state.folder)
+    again = cli("run", report, "--rehearsal", "--sources", demo.sources, "--state", demo.state.folder)
     assert "Charged for new noise: epsilon 0 " in again.stdout, again.stderr
     assert cli("budget", state=demo.state.folder).stdout == spent
     assert "icbc: ε 1.00 spent of 4.00" in spent
@@ -70,7 +70,7 @@ def test_a_report_over_budget_charges_nothing(demo: Demo) -> None:
         encoding="utf-8",
     )
     before = cli("budget", state=demo.state.folder).stdout
-    refused = cli("run", big, "--sources", demo.sources, state=demo.state.folder)
+    refused = cli("run", big, "--rehearsal", "--sources", demo.sources, state=demo.state.folder)
     big.unlink()
     assert refused.returncode == 3, refused.stderr
     for word in ("jd", "requested", "remain", "amend"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dpinsights.cli.shared import app, keys_app, out
+from dpinsights.cli.shared import app, ask_passphrase, keys_app, out
 from dpinsights.model.numbers import exact
 
 if TYPE_CHECKING:
@@ -52,17 +52,15 @@ def approve(
     from dpinsights.governance.approvals.approval import Terms
     from dpinsights.governance.approvals.describing import describe
     from dpinsights.governance.approvals.keys import FileSigner
-    from dpinsights.model.trust import ROLES
+    from dpinsights.model.trust import APPROVING
 
-    known = next((one for one in ROLES if one == role), None)
+    known = next((one for one in APPROVING if one == role), None)
     if known is None:
-        raise typer.BadParameter(f"a role is one of {', '.join(ROLES)}")
+        raise typer.BadParameter(f"a role is one of {', '.join(APPROVING)}")
     shown = read_lock(lock)
     for line in describe(shown, _epsilon_of(shown)):
         out.print(line, markup=False)
-    signer = FileSigner.load(
-        key, passphrase(lambda: str(typer.prompt("Passphrase", hide_input=True, err=True)))
-    )
+    signer = FileSigner.load(key, passphrase(ask_passphrase))
     today = clock().date()
     terms = Terms(known, today, today + timedelta(days=days), max_runs, comment)
     file = sign_lock(lock, signer, terms, shown.digest)
@@ -111,13 +109,10 @@ def keys_generate(
 
 
 def _lock_of(report: Path, author: str) -> Lock:
-    from dpinsights.approving import lock_of
-    from dpinsights.pipeline import NO_ACCOUNT_MAP, define, plan
+    from dpinsights.pipeline import define, lock_of, plan
 
     made = define(report)
-    return lock_of(
-        report, made.report, made.contract, made.policy, plan(made), author=author, map_version=NO_ACCOUNT_MAP
-    )
+    return lock_of(report, made, plan(made), author)
 
 
 def _epsilon_of(lock: Lock) -> Callable[[int], str]:

@@ -8,7 +8,15 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from dpinsights.cli.shared import SourcesOption, StateOption, app, out, print_released, stages
+from dpinsights.cli.shared import (
+    SourcesOption,
+    StateOption,
+    app,
+    ask_passphrase,
+    out,
+    print_released,
+    stages,
+)
 
 
 @app.command()
@@ -25,7 +33,8 @@ def demo(
     out.print(
         f"\nDefinitions: {made.definitions}\nTry next:\n"
         f"  dpinsights plan {made.definitions}/channel-moves.yaml\n"
-        f"  dpinsights run {made.definitions}/channel-moves.yaml --sources {made.sources} --state {made.state.folder}\n"
+        f"  dpinsights verify {made.released.folder} --trust {made.trust}\n"
+        f"  dpinsights run {made.definitions}/channel-moves.yaml --rehearsal --sources {made.sources} --state {made.state.folder}\n"
         f"  dpinsights budget --state {made.state.folder}",
         markup=False,
     )
@@ -65,13 +74,23 @@ def run(
     report: Annotated[Path, typer.Argument(help="A report's YAML.")],
     sources: SourcesOption = None,
     state: StateOption = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(envvar="DPINSIGHTS_KEY", help="The operator's key file, which signs the receipt."),
+    ] = None,
+    rehearsal: Annotated[
+        bool, typer.Option("--rehearsal", help="Without approvals, over made-up data alone.")
+    ] = False,
 ) -> None:
-    """Runs a report: charges its account, measures with noise, writes the report's files."""
+    """Runs a report that was approved: charges its account, measures with noise, writes the files and a signed receipt."""
+    from dpinsights.approving import passphrase
     from dpinsights.budget import open_ledger
+    from dpinsights.governance.approvals.keys import FileSigner
     from dpinsights.pipeline import data_of, run_report
     from dpinsights.state import find_state
 
     where = find_state(state)
+    signer = FileSigner.load(key, passphrase(ask_passphrase)) if key is not None else None
     ledger = open_ledger(where)
     try:
         where.prepare()
@@ -83,6 +102,8 @@ def run(
                     sources or report.parent / "sources.yaml", contract, where.work
                 ),
                 releases=where.releases,
+                signer=signer,
+                rehearsal=rehearsal,
                 stage=stage,
             )
     finally:

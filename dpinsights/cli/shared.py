@@ -43,6 +43,7 @@ def stages() -> Iterator[Callable[[str], None]]:
         "generate": "Making a population",
         "define": "Reading definitions",
         "plan": "Planning",
+        "approve": "Checking approvals",
         "charge": "Charging the budget",
         "aggregate": "Aggregating",
         "privatize": "Adding noise",
@@ -54,6 +55,11 @@ def stages() -> Iterator[Callable[[str], None]]:
         return
     with err.status("Starting") as status:
         yield lambda stage: status.update(f"{names[stage]} ...")
+
+
+def ask_passphrase() -> str:
+    """Asks for a key's passphrase, unseen."""
+    return str(typer.prompt("Passphrase", hide_input=True, err=True))
 
 
 def number(text: str) -> Decimal:

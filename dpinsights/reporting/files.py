@@ -38,7 +38,7 @@ def bundle(
     return files
 
 
-def write_release(files: Mapping[str, str], folder: Path) -> None:
+def write_release(files: Mapping[str, str | bytes], folder: Path) -> None:
     """Writes a folder that either holds all files or does not exist.
 
     They are written and synced beside it under another name, which is then changed. A folder that holds
@@ -48,7 +48,7 @@ def write_release(files: Mapping[str, str], folder: Path) -> None:
         ReportError: if the folder exists with other content, or a name leads out of it; nothing is left
             behind.
     """
-    encoded = {_checked(name): text.encode("utf-8") for name, text in files.items()}
+    encoded = {_checked(name): encoded_file(content) for name, content in files.items()}
     if folder.is_symlink() or folder.exists():
         _must_equal(folder, encoded)
         return
@@ -71,6 +71,11 @@ def write_release(files: Mapping[str, str], folder: Path) -> None:
     if temporary.exists():  # another writer came first, and its content was found equal
         shutil.rmtree(temporary, ignore_errors=True)
     _must_equal(folder, encoded)
+
+
+def encoded_file(content: str | bytes) -> bytes:
+    """A file's bytes: a text's in UTF-8."""
+    return content.encode("utf-8") if isinstance(content, str) else content
 
 
 def _checked(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import random
 import re
 import shutil
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 
 from dpinsights import budget, cli, pipeline
 from dpinsights.definitions.loading import load_checked, load_policy
+from dpinsights.demo_signing import sign_all
 from dpinsights.governance.ledger.sqlite import SqliteLedger
 from dpinsights.mechanisms.noise import GaussianNoise
 from dpinsights.model.contract import Contract
@@ -108,7 +110,12 @@ class Partnership:
     report: str
     contract: Contract
     tables: Tables
-    home: Path = REPORTS
+    home: Path
+
+    @property
+    def key(self) -> Path:
+        """The operator's key; `passphrase` lies beside it."""
+        return self.home.parent / "keys" / "operator.pem"
 
     @property
     def folder(self) -> Path:
@@ -129,8 +136,10 @@ class Partnership:
 
 
 def partnership(name: str, report: str, scratch: Path, *, customers: int = 300, seed: int = 7) -> Partnership:
-    """A small population of a partnership, defects injected."""
-    folder = REPORTS / name
+    """A small population of a partnership, defects injected; its report is locked, and approved by all."""
+    folder = scratch / "definitions" / name
+    shutil.copytree(REPORTS / name, folder)
+    sign_all(folder / f"{report}.yaml", scratch / "keys", NOON.date())
     declared = read_population(folder / "population.yaml")
     largest = max(declared.people.sizes.values())
     sizes = {party: size * customers // largest for party, size in declared.people.sizes.items()}
@@ -139,7 +148,7 @@ def partnership(name: str, report: str, scratch: Path, *, customers: int = 300, 
     tables = {
         table: pq.read_table(scratch / f"{table.replace('.', '/')}.parquet") for table in contract.tables
     }
-    return Partnership(name, report, contract, tables)
+    return Partnership(name, report, contract, tables, folder.parent)
 
 
 def every_measure(scratch: Path, *, one_in: int = 16) -> Partnership:
@@ -151,6 +160,7 @@ def every_measure(scratch: Path, *, one_in: int = 16) -> Partnership:
         if name == "report":  # a discovery draws by another mechanism
             text = "".join(part for part in re.split(r"(?m)^(?=  \S)", text) if "\n    top:" not in part)
         (folder / f"{name}.yaml").write_text(text, "utf-8")
+    sign_all(folder / "report.yaml", scratch / "keys", NOON.date())
     write_population(scratch / "made")
     contract = load_checked(folder / "contract.yaml").contract
     tables = {}
@@ -270,11 +280,13 @@ def run(
     with ExitStack() as stack:
         stack.enter_context(tape.running())
         stack.enter_context(injected())
+        passphrase = str(line.key.with_name("passphrase"))
+        stack.enter_context(patch.dict(os.environ, {"DPINSIGHTS_PASSPHRASE_FILE": passphrase}))
         policy = load_policy(line.folder / "policy.yaml", line.contract)
         budget.open_budget(policy, line.contract, state).close()
         report = str(line.folder / f"{line.report}.yaml")
         where = ["--state", str(state.folder)]
-        first = ["run", report, "--sources", str(sources), *where]
+        first = ["run", report, "--sources", str(sources), "--key", str(line.key), *where]
         asked = [first, ["budget", *where], ["snapshots", *where]]
         texts = tuple((f"{command[0]} {at}", *command_line(command)) for at, command in enumerate(asked))
     kept = artefacts(state, texts)

@@ -139,7 +139,11 @@ class Host:
     def run(self, sources: Path) -> Ended:
         """Runs the report."""
         return self.command(
-            "run", str(self.line.folder / f"{self.line.report}.yaml"), "--sources", str(sources)
+            "run",
+            str(self.line.folder / f"{self.line.report}.yaml"),
+            "--rehearsal",
+            "--sources",
+            str(sources),
         )
 
     def look(self, *, work: bool = False) -> None:

@@ -77,6 +77,7 @@ def private(folder: Path, state: State) -> dict[str, tuple[float, float]]:
         ledger=ledger,
         data=lambda contract: data_of(folder / "data" / "sources.yaml", contract, state.work),
         releases=state.releases,
+        rehearsal=True,
         stage=lambda name: marks.append((name, time.perf_counter(), time.process_time())),
     )
     ledger.close()

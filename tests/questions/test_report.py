@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -29,7 +28,7 @@ def test_the_report_is_written(tmp_path: Path) -> None:
         ledger=ledger,
         data=lambda _: Data(sources, tmp_path / "rows", state.work),
         releases=state.releases,
-        now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
+        rehearsal=True,
     )
     ledger.close()
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
-from dpinsights.budget import open_budget
+from dpinsights.budget import clock, open_budget
 from dpinsights.definitions.loading import load_folder
+from dpinsights.demo_signing import sign_all
 from dpinsights.pipeline import Data, run_report
 from dpinsights.state import State
 from tests.real.answers import Answers
@@ -21,14 +22,17 @@ def test_a_real_report_at_a_real_budget(name: str, tmp_path: Path, request: pyte
     answers: Answers = request.getfixturevalue(name)
     definitions = load_folder(answers.definitions)
     assert definitions.policy is not None
+    signed = tmp_path / "definitions"
+    copytree(answers.definitions, signed)
+    signer = sign_all(signed / "report.yaml", tmp_path / "keys", clock().date())
     state = State(tmp_path / "state")
     ledger = open_budget(definitions.policy, definitions.contract, state)
     released = run_report(
-        answers.definitions / "report.yaml",
+        signed / "report.yaml",
         ledger=ledger,
         data=lambda _: Data(answers.sources, answers.data, state.work),
         releases=state.releases,
-        now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
+        signer=signer,
     )
     ledger.close()
 
@@ -40,7 +44,7 @@ def test_a_real_report_at_a_real_budget(name: str, tmp_path: Path, request: pyte
         f"tables/{t.name}.csv" for t in release.tables
     }
     page = (folder / "report.en.html").read_text(encoding="utf-8")
-    assert "NOT APPROVED" in page and "Made-up population" not in page
+    assert "NOT APPROVED" not in page and "Made-up population" not in page
     assert "虚构人群" not in (folder / "report.zh.html").read_text(encoding="utf-8")
 
     pairs = [

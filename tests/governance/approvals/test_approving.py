@@ -100,7 +100,7 @@ def test_the_whole_way_on_the_command_line(tmp_path: Path) -> None:
         said = cli(folder, *words)
         assert said.returncode == 0, said.stderr
         assert read_lock(folder / LOCK).digest in said.stdout and "spend_by_category" in said.stdout
-    found = check_approved(lock_from(folder), folder / REPORT, datetime.now(UTC).date())
+    found = check_approved(lock_from(folder), folder / REPORT, datetime.now(UTC).date()).approved
     assert {one.owner for one in found.approvals} == {"Li Na", "Zhao Min", "Chen Jie"}
     assert (found.max_runs, {one.terms.comment for one in found.approvals}) == (1, {"fine"})
 
@@ -167,7 +167,7 @@ def test_a_new_approval_of_a_key_takes_the_place_of_the_old(house: Path) -> None
     for name, role in (("Li Na", "owner"), ("Zhao Min", "owner"), ("Chen Jie", "compliance")):
         for runs in (1, 5):
             sign_lock(house / LOCK, signer(name), Terms(role, DAY, DAY + timedelta(days=9), runs), seen)  # type: ignore[arg-type]
-    found = check_approved(lock_from(house), house / REPORT, DAY)
+    found = check_approved(lock_from(house), house / REPORT, DAY).approved
     assert found.max_runs == 5 and len(found.approvals) == 3 and not found.set_aside
 
 

@@ -27,8 +27,7 @@ CASES = {
     "weight": (REPORT, "weight: 2", "weight: 3", {"cost", "margins"}, ["weight was 2, is 3"]),
     "budget": (REPORT, "epsilon: 1.0", "epsilon: 0.9", {"cost", "margins"}, ["budget.epsilon: was 1, is 0.9", "the whole report: at most"]),
     "text": (REPORT, "Shared customers by province", "Common customers", {"text"}, ["title en was Shared customers by province, is Common customers"]),
-    "audience": (REPORT, "audience: jd", "audience: icbc", {"audience"}, ["audience: was jd, is icbc"]),
-    "account": (REPORT, "account: jd", "account: icbc", {"audience"}, ["account: was jd, is icbc"]),
+    "audience": (REPORT, "audience: jd\naccount: jd", "audience: icbc\naccount: icbc", {"audience"}, ["audience: was jd, is icbc", "account: was jd, is icbc"]),
     "template": (REPORT, "template: partner", "template: other", {"templates"}, ["template: was partner, is other"]),
     "feature": (
         CONTRACT, "{sum: jd.orders.amount, bounds: [0, 50000]}", "{sum: jd.orders.amount, bounds: [0, 40000]}",

@@ -130,7 +130,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     kept.mkdir(parents=True)
     for name, role in (("Li Na", "owner"), ("Zhao Min", "owner"), ("Chen Jie", "compliance")):
         (kept / f"{name[:2]}.dsse.json").write_bytes(signed(name, role, of=made))  # type: ignore[arg-type]
-    assert check_approved(lock_from(folder), folder / REPORT, DAY).lock_digest == made.digest
+    assert check_approved(lock_from(folder), folder / REPORT, DAY).approved.lock_digest == made.digest
     return folder
 
 
