@@ -100,18 +100,30 @@ def approve(lock: Lock, terms: Terms, *signers: Signer) -> Envelope:
         ApprovalError: if the terms allow no day or no run, the comment is too long or holds unseen characters, or the
             role is an operator's.
     """
+    check_terms(terms)
+    return seal(Statement(lock.subjects, APPROVAL, _predicate(lock, terms)).to_bytes(), *signers)
+
+
+def check_terms(terms: Terms) -> None:
+    """Raises ApprovalError if nothing can be signed on such terms."""
     _approves("this", terms.role)
     if not terms.signed_on < terms.until:
         raise ApprovalError("an approval ends after the day on which it is signed: give a later --until")
     if not _WHOLE.fullmatch(str(terms.max_runs)):
         raise ApprovalError("an approval allows 1 to 999999 runs")
-    if len(terms.comment) > LONGEST_COMMENT or any(
-        unicodedata.category(character)[0] == "C" for character in terms.comment
-    ):
+    if len(terms.comment) > LONGEST_COMMENT or not can_be_seen(terms.comment):
         raise ApprovalError(
             f"a comment has at most {LONGEST_COMMENT} characters, and none that can't be seen"
         )
-    return seal(Statement(lock.subjects, APPROVAL, _predicate(lock, terms)).to_bytes(), *signers)
+
+
+def can_be_seen(text: str) -> bool:
+    """Whether a text has no characters that a signer can't see.
+
+    >>> can_be_seen("yes"), can_be_seen("yes\\u200b")
+    (True, False)
+    """
+    return not any(unicodedata.category(character)[0] == "C" for character in text)
 
 
 def _predicate(lock: Lock, terms: Terms) -> dict[str, object]:

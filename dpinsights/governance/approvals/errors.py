@@ -79,6 +79,14 @@ class OtherLockError(ApprovalError):
     """An approval of another lock than this one."""
 
 
+class ProposalError(ApprovalError):
+    """A proposal to raise a cap that can't be read, or proposes nothing of the kind."""
+
+
+class OtherAmendmentError(ApprovalError):
+    """A signature of another amendment than this one, or a proposal whose turn it is not: it was used, or came too late."""
+
+
 class UnknownAuthorError(ApprovalError):
     """A lock whose author trust.yaml does not know as one: then nobody could tell a self-approval."""
 

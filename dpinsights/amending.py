@@ -1,0 +1,191 @@
+"""Changing a cap: lowered at once, raised by a proposal that persons sign; the files around `governance.approvals.amendment`.
+
+A proposal is a file of its own, `amendment.json`, its signatures in `approvals/<digest of the proposal>/` beside it.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from contextlib import suppress
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+from dpinsights.approving import trust_beside
+from dpinsights.budget import cap_of
+from dpinsights.errors import LedgerError
+from dpinsights.governance.approvals.amendment import (
+    AmendmentApproved,
+    Proposal,
+    amendment_approved,
+    approve_amendment,
+    parse_proposal,
+)
+from dpinsights.governance.approvals.approval import Terms
+from dpinsights.governance.approvals.errors import (
+    OtherAmendmentError,
+    OtherPartnershipError,
+    ProposalError,
+    TooFewSignaturesError,
+)
+from dpinsights.governance.approvals.keys import Signer
+from dpinsights.governance.ledger.interface import Amendment, Cap, Ledger
+from dpinsights.model.noisy import Balance
+from dpinsights.model.numbers import exact, plain
+from dpinsights.model.trust import Trust
+from dpinsights.signed_files import read_signed, write_signed
+
+
+def propose(ledger: Ledger, account: str, epsilon: Decimal, *, author: str, reason: str) -> Proposal:
+    """A proposal to raise a cap, of the ledger as it is now.
+
+    Raises:
+        LedgerError: if there is no such account.
+        ProposalError: if it raises nothing, or does not say who proposes it and why.
+    """
+    delta = ledger.deltas().conversion
+    before, after = _balance(ledger, account), cap_of(epsilon, delta)
+    return Proposal(
+        partnership=ledger.partnership,
+        policy=ledger.policy,
+        account=account,
+        before=before.cap_epsilon,
+        before_rho=str(before.cap_rho),
+        after=after.epsilon,
+        after_rho=str(after.rho_units),
+        conversion_delta=plain(delta),
+        number=str(len(ledger.amendments()) + 1),
+        author=unicodedata.normalize("NFC", author),
+        reason=unicodedata.normalize("NFC", reason),
+    )
+
+
+def write_proposal(proposal: Proposal, path: Path) -> Path:
+    """Writes a proposal, whole or not at all; one that is there already stays, unless it is the same."""
+    if path.exists() and path.read_bytes() != proposal.content:
+        raise ProposalError(f"{path} is there already: give another --out, or move it away")
+    write_signed(path, proposal.content)
+    return path
+
+
+def read_proposal(path: Path) -> Proposal:
+    """The proposal of a file.
+
+    Raises:
+        ProposalError: if it is not as we write it.
+        LockError: if it can't be read.
+    """
+    return parse_proposal(read_signed(path), path.name)
+
+
+def signatures_folder(proposal: Proposal, path: Path) -> Path:
+    """Where the signatures of a proposal are kept, given its file."""
+    return path.parent / "approvals" / proposal.digest
+
+
+def sign_proposal(path: Path, signer: Signer, terms: Terms, seen: str) -> Path:
+    """Signs the proposal of a file and keeps the signature; a key's new one takes the place of its old one.
+
+    The ledger units are worked out again from the epsilons, since it is units that the ledger counts. If a trust file
+    lies beside the proposal, a signature that would not count there is refused.
+
+    Args:
+        path: the proposal's file.
+        signer: the key.
+        terms: what the approver says beside yes; a proposal is used once, so `max_runs` says nothing.
+        seen: the digest of the proposal that the approver has been shown.
+
+    Raises:
+        ApprovalError: if the proposal can't be read, is another than was shown, or the signature would not count.
+    """
+    proposal = read_proposal(path)
+    if proposal.digest != seen:
+        raise ProposalError(f"{path.name} changed while it was shown: nothing was signed; look at it again")
+    check_units(proposal)
+    envelope = approve_amendment(proposal, terms, signer).to_bytes()
+    folder = signatures_folder(proposal, path)
+    file = folder / f"{signer.key_id}.dsse.json"
+    trust = trust_beside(path)
+    if trust is not None:
+        with suppress(TooFewSignaturesError):
+            amendment_approved(proposal, {file.name: envelope}, trust, terms.signed_on)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_signed(file, envelope)
+    return file
+
+
+def check_units(proposal: Proposal) -> None:
+    """That a proposal's ledger units are those of its epsilons.
+
+    Raises:
+        ProposalError: if they are more: whoever signs epsilon 2 must not have signed 20.
+    """
+    cap = cap_of(exact(proposal.after), exact(proposal.conversion_delta))
+    if int(proposal.after_rho) > cap.rho_units:
+        raise ProposalError(
+            f"the proposal says epsilon {proposal.after}, and its ledger units are more than that: it was altered; "
+            "nothing was signed or changed"
+        )
+
+
+def amend_signed(ledger: Ledger, path: Path, trust: Trust, on: date) -> tuple[Amendment, AmendmentApproved]:
+    """Raises a cap as a signed proposal says; the ledger keeps the signatures, so that a reader can check them again.
+
+    Args:
+        ledger: the partnership's.
+        path: the proposal's file, with its signatures beside it.
+        trust: whose signatures count.
+        on: today; signatures count on this day, and on the ledger's last if that is later.
+
+    Raises:
+        ApprovalError: if the proposal is of another ledger, its turn is over, or the signatures are not enough.
+        LedgerError: if the account is not there.
+    """
+    proposal = read_proposal(path)
+    if proposal.partnership != ledger.partnership or proposal.policy != ledger.policy:
+        raise OtherPartnershipError(
+            f"{path.name} is of partnership {proposal.partnership} ({proposal.policy}), this ledger of "
+            f"{ledger.partnership} ({ledger.policy}): name the right --state"
+        )
+    check_units(proposal)
+    entries = ledger.entries()
+    done, now = sum(entry.type == "amended" for entry in entries), _balance(ledger, proposal.account)
+    expected = (str(done + 1), now.cap_epsilon, str(now.cap_rho), plain(ledger.deltas().conversion))
+    if (proposal.number, proposal.before, proposal.before_rho, proposal.conversion_delta) != expected:
+        raise OtherAmendmentError(
+            f"{path.name} is amendment {proposal.number}, from epsilon {proposal.before}; the ledger's next is {done + 1}, "
+            f"and the cap of {proposal.account} is epsilon {now.cap_epsilon}: it was used already, or another came first; "
+            "propose it again (dpinsights budget propose) and have it signed again"
+        )
+    folder = signatures_folder(proposal, path)
+    files = {file.name: read_signed(file) for file in sorted(folder.glob("*.dsse.json"))}
+    day = max(on, date.fromisoformat(entries[-1].data["day"]))
+    approved = amendment_approved(proposal, files, trust, day)
+    cap = Cap(int(proposal.after_rho), proposal.after)
+    texts = tuple(content.decode() for content in approved.envelopes)
+    return ledger.amend(proposal.account, cap, texts), approved
+
+
+def lower_cap(ledger: Ledger, account: str, epsilon: Decimal) -> Amendment:
+    """Lowers an account's cap, as an entry of the ledger that every later report shows; it needs no signatures.
+
+    Raises:
+        LedgerError: if the account is not there, more is spent already, or it would raise the cap.
+    """
+    if epsilon <= 0:
+        raise LedgerError("a cap is more than 0")
+    now, cap = _balance(ledger, account), cap_of(epsilon, ledger.deltas().conversion)
+    if cap.rho_units > now.cap_rho:
+        raise LedgerError(
+            f"the cap of {account} is epsilon {now.cap_epsilon}, and raising it needs signatures: "
+            f"dpinsights budget propose {account} {cap.epsilon} --reason TEXT --author NAME, then dpinsights approve "
+            "amendment.json by each who has to sign, then dpinsights budget amend amendment.json --trust trust.yaml"
+        )
+    return ledger.amend(account, cap)
+
+
+def _balance(ledger: Ledger, account: str) -> Balance:
+    balances = {balance.account: balance for balance in ledger.balances()}
+    if account not in balances:
+        raise LedgerError(f"there is no account {account}: there are {', '.join(balances)}")
+    return balances[account]
