@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from dpinsights.errors import LedgerError
+from dpinsights.governance.ledger.queue import turn
 
 VERSION = 2
 APPLICATION = 0x4450494C  # "DPIL"
@@ -124,7 +125,7 @@ class Connection:
             os.close(os.open(unborn, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             connection = cls(unborn)
             try:
-                with connection.writing():
+                with connection._transaction("BEGIN IMMEDIATE"):
                     connection.run(f"PRAGMA application_id = {APPLICATION}")
                     connection.run(f"PRAGMA user_version = {VERSION}")
                     for statement in statements():
@@ -187,8 +188,11 @@ class Connection:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """One transaction that holds the write lock from its beginning and is durable at its end."""
-        with self._transaction("BEGIN IMMEDIATE"):
+        """One transaction that holds the write lock from its beginning and is durable at its end; writers stand in line."""
+        with (
+            turn(self.path.with_name(f"{self.path.name}.queue"), BUSY_SECONDS),
+            self._transaction("BEGIN IMMEDIATE"),
+        ):
             yield
 
     @contextmanager
