@@ -29,6 +29,7 @@ from dpinsights.governance.approvals.errors import (
     TooFewSignaturesError,
 )
 from dpinsights.governance.approvals.keys import Signer
+from dpinsights.governance.approvals.strict import strict_json
 from dpinsights.governance.ledger.interface import Amendment, Cap, Ledger
 from dpinsights.model.noisy import Balance
 from dpinsights.model.numbers import exact, plain
@@ -66,6 +67,19 @@ def write_proposal(proposal: Proposal, path: Path) -> Path:
         raise ProposalError(f"{path} is there already: give another --out, or move it away")
     write_signed(path, proposal.content)
     return path
+
+
+def is_proposal(path: Path) -> bool:
+    """Whether a file is meant to be a proposal, sound or not; a lock is none.
+
+    Raises:
+        LockError: if it can't be read.
+    """
+    try:
+        data = strict_json(read_signed(path))
+    except ValueError:
+        return False
+    return isinstance(data, dict) and "amendment" in data
 
 
 def read_proposal(path: Path) -> Proposal:

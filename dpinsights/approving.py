@@ -7,7 +7,6 @@ for each key, and the keys that count in `trust.yaml`.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,7 +26,6 @@ from dpinsights.governance.approvals.errors import (
 )
 from dpinsights.governance.approvals.keys import Signer, private_content
 from dpinsights.governance.approvals.lock import Lock, make_lock, parse_lock
-from dpinsights.governance.approvals.strict import LARGEST
 from dpinsights.governance.approvals.trust import load_trust
 from dpinsights.governance.ledger.interface import Permit
 from dpinsights.model.contract import Contract
@@ -37,6 +35,7 @@ from dpinsights.model.report import Report
 from dpinsights.model.trust import Trust
 from dpinsights.planning.measurements import selection_seed
 from dpinsights.reporting.templating import PACKAGED
+from dpinsights.signed_files import read_signed, write_signed
 
 PASSPHRASE_FILE = "DPINSIGHTS_PASSPHRASE_FILE"
 """Names a file, readable by its owner alone, that holds a key's passphrase; else it is asked for."""
@@ -91,7 +90,7 @@ def lock_of(
         policy,
         plan,
         author=author,
-        files={"report.yaml": _read(path), "contract.yaml": _read(path.parent / "contract.yaml")},
+        files={"report.yaml": read_signed(path), "contract.yaml": read_signed(path.parent / "contract.yaml")},
         templates={
             **_templates("dpinsights", sorted(PACKAGED.iterdir())),
             **own_templates(path.parent),
@@ -108,20 +107,8 @@ def _templates(folder: str, paths: Iterable[Path]) -> dict[str, bytes]:
         if path.is_symlink():
             raise LockError(f"{path} is a link: a template is a plain file")
         if path.is_file():
-            found[f"{folder}/{path.name}"] = _read(path)
+            found[f"{folder}/{path.name}"] = read_signed(path)
     return found
-
-
-def _read(path: Path) -> bytes:
-    """A file's bytes, not more than a lock or an envelope may have."""
-    try:
-        with open(path, "rb") as file:
-            content = file.read(LARGEST + 1)
-    except OSError as error:
-        raise LockError(f"{path} can't be read ({error.strerror})") from None
-    if len(content) > LARGEST:
-        raise LockError(f"{path} has more than {LARGEST} bytes")
-    return content
 
 
 def own_templates(folder: Path) -> dict[str, bytes]:
@@ -156,13 +143,13 @@ def read_lock(path: Path) -> Lock:
     Raises:
         LockError: if it can't be read, or is not as we write it.
     """
-    return parse_lock(_read(path), path.name)
+    return parse_lock(read_signed(path), path.name)
 
 
 def write_lock(lock: Lock, report: Path) -> Path:
     """Writes a report's lock, whole or not at all; the same definitions write the same bytes."""
     path = lock_path(report)
-    _write(path, lock.content)
+    write_signed(path, lock.content)
     return path
 
 
@@ -206,14 +193,14 @@ def sign_lock(path: Path, signer: Signer, terms: Terms, seen: str) -> Path:
         with suppress(TooFewSignaturesError):
             approved(lock, {file.name: envelope.to_bytes()}, trust, terms.signed_on)
     folder.mkdir(parents=True, exist_ok=True)
-    _write(file, envelope.to_bytes())
+    write_signed(file, envelope.to_bytes())
     return file
 
 
 def read_approvals(lock: Lock, path: Path) -> dict[str, bytes]:
     """The signed approvals of a lock, by file name, given the file of the lock or of the report."""
     folder = approvals_folder(lock, path)
-    return {file.name: _read(file) for file in sorted(folder.glob("*.dsse.json"))}
+    return {file.name: read_signed(file) for file in sorted(folder.glob("*.dsse.json"))}
 
 
 @dataclass(frozen=True)
@@ -309,23 +296,3 @@ def check_lock(locked: Lock, fresh: Lock, name: str) -> None:
         f"{name} is not of what would run; from the lock to the definitions:\n  {changes}\n"
         "lock the report again and have it approved again, or restore what was approved"
     )
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all; one that holds these bytes already is left alone."""
-    try:
-        if path.is_file() and path.read_bytes() == content:
-            return
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                os.fchmod(handle, 0o644)
-                file.write(content)
-                file.flush()
-                os.fsync(handle)
-            os.replace(name, path)
-        except BaseException:
-            os.unlink(name)
-            raise
-    except OSError as error:
-        raise ApprovalError(f"{path} can't be written ({error.strerror})") from None

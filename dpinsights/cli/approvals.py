@@ -35,18 +35,21 @@ def lock(
 
 @app.command()
 def approve(
-    lock: Annotated[Path, typer.Argument(help="A report's lock, report.lock.json.")],
+    lock: Annotated[
+        Path, typer.Argument(help="A report's lock, report.lock.json, or a proposal, amendment.json.")
+    ],
     key: Annotated[Path, typer.Option(help="The key file; its passphrase is asked for.")],
     role: Annotated[str, typer.Option(help="author, owner or compliance.")],
     comment: Annotated[str, typer.Option(help="A remark, which is signed too.")] = "",
     days: Annotated[
         int, typer.Option(min=1, max=3660, help="For how many days it counts, from today (UTC).")
     ] = 90,
-    max_runs: Annotated[int, typer.Option(min=1, max=999_999, help="How many runs it allows.")] = 1,
+    max_runs: Annotated[int, typer.Option(min=1, max=999_999, help="How many runs of a lock it allows.")] = 1,
 ) -> None:
-    """Signs a report's lock, under a role; says first what is signed."""
+    """Signs a report's lock, or a proposal to raise a cap, under a role; says first what is signed."""
     from datetime import timedelta
 
+    from dpinsights.amending import is_proposal, read_proposal, sign_proposal
     from dpinsights.approving import passphrase, read_lock, sign_lock
     from dpinsights.budget import clock
     from dpinsights.governance.approvals.approval import Terms
@@ -57,13 +60,19 @@ def approve(
     known = next((one for one in APPROVING if one == role), None)
     if known is None:
         raise typer.BadParameter(f"a role is one of {', '.join(APPROVING)}")
+    today = clock().date()
+    terms = Terms(known, today, today + timedelta(days=days), max_runs, comment)
+    if is_proposal(lock):
+        proposal = read_proposal(lock)
+        for line in proposal.lines():
+            out.print(line, markup=False)
+        file = sign_proposal(lock, FileSigner.load(key, passphrase(ask_passphrase)), terms, proposal.digest)
+        out.print(f"signed {proposal.digest} as {role}, until {terms.until}: {file}", markup=False)
+        return
     shown = read_lock(lock)
     for line in describe(shown, _epsilon_of(shown)):
         out.print(line, markup=False)
-    signer = FileSigner.load(key, passphrase(ask_passphrase))
-    today = clock().date()
-    terms = Terms(known, today, today + timedelta(days=days), max_runs, comment)
-    file = sign_lock(lock, signer, terms, shown.digest)
+    file = sign_lock(lock, FileSigner.load(key, passphrase(ask_passphrase)), terms, shown.digest)
     out.print(
         f"signed {shown.digest} as {role}, until {terms.until}, for {max_runs} runs: {file}", markup=False
     )
