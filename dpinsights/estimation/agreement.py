@@ -12,6 +12,9 @@ from dpinsights.estimation.consistency import Adjusted, Observed, Rounded, consi
 from dpinsights.estimation.intervals import Noisy, total
 from dpinsights.model.plan import Family, Image, Part
 
+AGREEING = frozenset({"count", "histogram"})
+"""Measures whose tables are made to add up; what compares or tests their numbers takes them as they were drawn."""
+
 
 @dataclass(frozen=True)
 class Agreed:

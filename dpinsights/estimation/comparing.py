@@ -29,7 +29,7 @@ def compared(query: PlannedQuery, sums: Sums, miss: float) -> Answer:
     for compare in query.asked.compare or ():
         place = [axis.source for axis in axes].index(compare.by)
         found = _along(found, axes, place, compare, lambda keys, p=place: _total(query, sums, p, keys, miss))  # type: ignore[misc]
-        axes[place] = replace(axes[place], keys=tuple(_keys(axes[place].keys, compare.to)))
+        axes[place] = replace(axes[place], keys=tuple(kept(axes[place].keys, compare.to)))
         if compare.how != "difference":
             step, unit = (Decimal(1) if compare.how == "ratio" else HUNDRED), None
     how = (query.asked.compare or (Compare(by=""),))[-1].how
@@ -91,7 +91,8 @@ def bases(
         yield cell, (*cell[:place], base, *cell[place + 1 :])
 
 
-def _keys(keys: Sequence[Key], to: str) -> Sequence[Key]:
+def kept(keys: Sequence[Key], to: str) -> Sequence[Key]:
+    """The keys that have something to be compared to."""
     if to == "total":
         return keys
     return keys[1:] if to in ("previous", "first") else [key for key in keys if key.key != to]

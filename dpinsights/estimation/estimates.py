@@ -14,9 +14,10 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from dpinsights.estimation import comparing, linear, moments, ranking, rates, testing
-from dpinsights.estimation.agreement import Agreed, agree, coarser, rolled_up
+from dpinsights.estimation.agreement import AGREEING, Agreed, Agreement, agree, coarser, rolled_up
 from dpinsights.estimation.answers import Answer, Sums
 from dpinsights.estimation.intervals import Noisy, combine
+from dpinsights.estimation.suppression import Answered, has_sizes, suppressed
 from dpinsights.model.measurement import Discovery, Draw, Selection
 from dpinsights.model.names import FrozenMap
 from dpinsights.model.noisy import NoisyVector
@@ -65,9 +66,6 @@ ESTIMATORS: dict[str, Estimator] = {
 }
 """How each measure is estimated from its noisy sums."""
 
-AGREEING = frozenset({"count", "histogram"})
-"""Measures whose tables are made to add up; what compares or tests their numbers takes them as they were drawn."""
-
 
 def answers(
     query: PlannedQuery, sums: Sums, confidence: Decimal, agreed: Agreed | None = None
@@ -89,27 +87,45 @@ def tables(plan: Plan, vectors: Vectors, losses: Losses) -> tuple[ResultTable, .
     """The tables of each query of the plan, in its order; each declared cell, or shown key, has a number."""
     noisy = {key: tuple(combined(drawn)) for key, drawn in vectors.items() if not _has_keys(drawn)}
     agreement = agree(plan.families, noisy)
+    asked = [_answered(query, plan, vectors, noisy, agreement) for query in plan.queries]
+    found = [one.answers for one in asked]
+    if plan.smallest_group is not None:
+        together = [family for family in plan.families if family.images[0].key in agreement.tables]
+        found = list(suppressed(asked, together, plan.smallest_group))
     made: list[ResultTable] = []
-    for query in plan.queries:
-        (first, *_) = query.parts
-        if query.threshold is not None:
-            (released,) = vectors[first.key]
-            answer = ranking.discovered(query, released, plan.confidence)
-            fact = _noise(first.role, plan.draw(first.key), (released,), losses[first.key])
-            made.append(replace(_table(query, answer, (fact,)), threshold=released.threshold))
-            continue
-        sums = {part.role: rolled_up(noisy[part.key], part) for part in query.parts}
+    for query, shown in zip(plan.queries, found, strict=True):
         noise = tuple(
             _noise(part.role, plan.draw(part.key), vectors[part.key], losses[part.key])
             for part in query.parts
         )
-        agreed = coarser(agreement.tables.get(query.parts[0].key), query.parts[0])
         alarm = query.measure in AGREEING and query.parts[0].key in agreement.alarms
+        threshold = None if query.threshold is None else vectors[query.parts[0].key][0].threshold
         made += [
-            replace(_table(query, answer, noise), alarm=alarm)
-            for answer in answers(query, sums, plan.confidence, agreed)
+            replace(
+                _table(query, answer, noise),
+                alarm=alarm,
+                threshold=threshold,
+                smallest_group=plan.smallest_group if has_sizes(query) else None,
+            )
+            for answer in shown
         ]
     return testing.chosen(tuple(made), 1 - plan.confidence)
+
+
+def _answered(
+    query: PlannedQuery,
+    plan: Plan,
+    vectors: Vectors,
+    noisy: Mapping[str, tuple[Noisy, ...]],
+    agreement: Agreement,
+) -> Answered:
+    (first, *_) = query.parts
+    if query.threshold is not None:
+        (released,) = vectors[first.key]
+        return Answered(query, {}, (ranking.discovered(query, released, plan.confidence),))
+    sums = {part.role: rolled_up(noisy[part.key], part) for part in query.parts}
+    agreed = coarser(agreement.tables.get(first.key), first)
+    return Answered(query, sums, answers(query, sums, plan.confidence, agreed))
 
 
 def typical_sizes(vectors: Vectors) -> dict[str, int]:

@@ -55,6 +55,9 @@ def _judged(table: ResultTable, verdicts: Iterator[bool]) -> ResultTable:
 
 def _flagged(cells: Iterable[Cell], by_keys: dict[tuple[str, ...], Flag]) -> Iterator[Cell]:
     for cell in cells:
+        if Flag.SUPPRESSED in cell.estimate.flags:
+            yield cell
+            continue
         flags = (*cell.estimate.flags, by_keys[cell.keys])
         yield replace(cell, estimate=replace(cell.estimate, flags=flags))
 

@@ -176,6 +176,7 @@ class Plan:
         draws: one for each distinct measurement.
         queries: in the report's order.
         families: tables that are proved to add up.
+        smallest_group: numbers of groups whose noisy count is below it are not shown; None shows all.
     """
 
     report: str
@@ -196,6 +197,7 @@ class Plan:
     draws: tuple[Draw, ...]
     queries: tuple[PlannedQuery, ...]
     families: tuple[Family, ...] = ()
+    smallest_group: int | None = None
 
     @property
     def rho_units(self) -> int:

@@ -30,13 +30,15 @@ class Flag(StrEnum):
     SIGNIFICANT = "significant"  # a test that adds sampling to the noise found it, among all that were tested
     NOT_SIGNIFICANT = "not-significant"
     DISCOVERED = "discovered"  # its key was not known beforehand: rare keys are left out
+    SUPPRESSED = "suppressed"  # not shown: of a group below the smallest, or one could be worked out from it
 
 
 @dataclass(frozen=True)
 class Estimate:
     """One number: `low` to `high` is the interval; all exact decimals in the table's unit, an end without limit infinite.
 
-    `value` is None where the interval is too wide for one to mean anything (a mean over a group that may be empty).
+    `value` is None where the interval is too wide for one to mean anything (a mean over a group that may be empty), and
+    where it is suppressed: then the interval has no limits and the margin is infinite.
     """
 
     value: Decimal | None
@@ -119,6 +121,7 @@ class ResultTable:
             misses the asked share of all by at most so many customers more than for the best of the cuts, at the
             release's confidence for all quantiles of the group together.
         alarm: whether tables that ought to add up differ by more than their noise explains.
+        smallest_group: numbers of groups whose noisy count is below it are suppressed; None where all are shown.
     """
 
     name: str
@@ -147,6 +150,7 @@ class ResultTable:
     against: tuple[str, ...] = ()
     threshold: int | None = None
     rank: int | None = None
+    smallest_group: int | None = None
 
 
 @dataclass(frozen=True)
@@ -190,10 +194,37 @@ class Statement:
 
 
 @dataclass(frozen=True)
+class Signature:
+    """Who signed the report's lock: a person, under a role, for a party or for none."""
+
+    owner: str
+    role: str
+    party: str | None = None
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a release comes from: its place in the ledger, and what allowed it.
+
+    Attributes:
+        seq, hash: the ledger's entry in which the run was measured; totals are those after it.
+        lock, approval: the digests of the report's lock and of the signatures that counted; empty where none was asked for.
+        signatures: those.
+    """
+
+    seq: int
+    hash: str
+    lock: str = ""
+    approval: str = ""
+    signatures: tuple[Signature, ...] = ()
+
+
+@dataclass(frozen=True)
 class Release:
     """What a run released.
 
     Attributes:
+        terms: what the definitions say in words beside the questions (purpose, retention, contact, ...), by field.
         names: what readers may call the names in `of`, `where` and `rows_where`: a table (`jd.orders`), a column
             (`jd.orders.amount`), a feature (`online_spend`), a key of a category (`icbc.holdings.product=deposit`).
             What has no name here is printed as it is written.
@@ -222,3 +253,5 @@ class Release:
     tables: tuple[ResultTable, ...]
     versions: FrozenMap[str, str]
     names: FrozenMap[str, FrozenMap[str, str]] = FrozenMap()
+    terms: FrozenMap[str, FrozenMap[str, str]] = FrozenMap()
+    provenance: Provenance | None = None

@@ -118,6 +118,7 @@ def make_plan(
             for need, query in zip(needs, planned, strict=True)
         ),
         families=families([draw.measurement for draw in draws], contract),
+        smallest_group=policy.smallest_group,
     )
 
 

@@ -14,7 +14,7 @@ from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from dpinsights.model.release import Cell
-from dpinsights.reporting.figures import Figures, State
+from dpinsights.reporting.figures import UNSAID, Figures, State
 from dpinsights.reporting.labels import Labels
 from dpinsights.reporting.words import Words
 
@@ -117,6 +117,7 @@ def _bar(bar: Bar, top: int, scale: _Scale, figures: Figures, width: int) -> dic
     estimate = bar.cell.estimate
     figure = figures.figure(estimate)
     low, high = figures.shown_ends(estimate)
+    shown = figure.state is not State.SUPPRESSED
     found: dict[str, Any] = {
         "address": bar.cell.address,
         "label": shortened(bar.label, max(width - columns_of(figure.short) - 2, 8)),
@@ -127,14 +128,14 @@ def _bar(bar: Bar, top: int, scale: _Scale, figures: Figures, width: int) -> dic
         "middle": top + 27,
         "cap_top": top + 22,
         "cap_bottom": top + 32,
-        "low": scale.at(low),
-        "high": scale.at(high),
-        "low_inside": scale.low <= low,
-        "high_inside": high <= scale.high,
+        "low": scale.at(low) if shown else None,
+        "high": scale.at(high) if shown else None,
+        "low_inside": shown and scale.low <= low,
+        "high_inside": shown and high <= scale.high,
         "bar": None,
         "dot": None,
     }
-    if figure.state is not State.TOO_WIDE and estimate.value is not None:
+    if figure.state not in UNSAID and estimate.value is not None:
         start, end = sorted((scale.clip(Decimal(0)), scale.clip(estimate.value)))
         if figures.kind.dotted:
             found["dot"] = scale.at(estimate.value)
@@ -155,9 +156,7 @@ class _Scale:
     @classmethod
     def over(cls, cells: Sequence[Cell], figures: Figures) -> _Scale:
         """A scale that holds all intervals but those too wide to mean anything."""
-        usable = [
-            cell.estimate for cell in cells if figures.figure(cell.estimate).state is not State.TOO_WIDE
-        ]
+        usable = [cell.estimate for cell in cells if figures.figure(cell.estimate).state not in UNSAID]
         ends = [figures.shown_ends(estimate) for estimate in usable or [cell.estimate for cell in cells[:1]]]
         origin = figures.kind.null or Decimal(0)
         finite = [origin, *(end for pair in ends for end in pair if end.is_finite())]

@@ -30,6 +30,7 @@ class State(StrEnum):
     PLAIN = "plain"
     NEAR_ZERO = "near-zero"
     TOO_WIDE = "too-wide"
+    SUPPRESSED = "suppressed"
 
 
 def rounded(number: Decimal, place: int, rounding: str = ROUND_HALF_EVEN) -> Decimal:
@@ -108,6 +109,10 @@ class Figure:
     interval: str
 
 
+UNSAID = frozenset({State.TOO_WIDE, State.SUPPRESSED})
+"""States in which a number says nothing."""
+
+
 class Figures:
     """Prints the numbers of one table alike: one factor (per cent, thousands), one rule for digits."""
 
@@ -179,6 +184,9 @@ class Figures:
     def figure(self, estimate: Estimate) -> Figure:
         """An estimate as printed."""
         words, place, null = self._words, self.place(estimate), self.kind.null
+        if Flag.SUPPRESSED in estimate.flags:
+            text = words.text("suppressed")
+            return Figure(State.SUPPRESSED, text, text, "", "")
         low, high = self.shown_ends(estimate)
         interval, margin = self._interval(low, high, place), self.margin(estimate.margin, place)
         if estimate.value is None or Flag.TOO_WIDE in estimate.flags:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from dpinsights.model.release import Cell, Estimate, ResultTable
+from dpinsights.model.release import Cell, Estimate, Flag, ResultTable
 from dpinsights.reporting.charts import MOST_PANELS, nice_step, tick_text
-from dpinsights.reporting.figures import Figures, State
+from dpinsights.reporting.figures import UNSAID, Figures
 from dpinsights.reporting.grids import outer_keys
 from dpinsights.reporting.labels import Labels
 from dpinsights.reporting.words import Words
@@ -50,8 +50,10 @@ def running_chart(drawn: Drawn, title: str) -> dict[str, Any] | None:
     step = nice_step((high - low) / 4)
     axis = list(drawn.labels.keys[-1].values())
     panels = []
-    for heading, cells in groups:
-        places = [(at + Decimal("0.5")) / len(cells) for at in range(len(cells))]
+    for heading, everywhere in groups:
+        all_places = [(at + Decimal("0.5")) / len(everywhere) for at in range(len(everywhere))]
+        shown = [at for at, cell in enumerate(everywhere) if Flag.SUPPRESSED not in cell.estimate.flags]
+        places, cells = [all_places[at] for at in shown], [everywhere[at] for at in shown]
         spans = [drawn.figures.shown_ends(cell.estimate) for cell in cells]
         band = [
             *((x, _share(end, low, high)) for x, (_, end) in zip(places, spans, strict=True)),
@@ -64,7 +66,7 @@ def running_chart(drawn: Drawn, title: str) -> dict[str, Any] | None:
             {
                 **_panel(drawn, title, heading, HEIGHT),
                 "ticks": _ticks(low, high, step, drawn.figures),
-                "labels": _labels(axis, places),
+                "labels": _labels(axis, all_places),
                 "band": _points(band),
                 "boxes": [],
                 "lines": [{"points": _points(middle), "kind": "estimate"}],
@@ -83,9 +85,7 @@ def lorenz_chart(drawn: Drawn, title: str) -> dict[str, Any] | None:
     for heading, cells in groups:
         points, boxes = [(zero, zero)], []
         for customers, total in zip(cells[::2], cells[1::2], strict=True):
-            if any(
-                drawn.figures.figure(cell.estimate).state is State.TOO_WIDE for cell in (customers, total)
-            ):
+            if any(drawn.figures.figure(cell.estimate).state in UNSAID for cell in (customers, total)):
                 continue
             points.append((_value(customers.estimate), _value(total.estimate)))
             boxes.append(_box(drawn, customers.estimate, total.estimate))

@@ -11,7 +11,7 @@ from typing import Any
 from dpinsights.model.numbers import plain
 from dpinsights.model.release import Cell, Flag, Release, ResultTable
 from dpinsights.reporting.charts import Panel, chart, listed, panels_of
-from dpinsights.reporting.figures import Figure, Figures, State, per_cent
+from dpinsights.reporting.figures import UNSAID, Figure, Figures, State, per_cent
 from dpinsights.reporting.grids import Layout, is_grid
 from dpinsights.reporting.kinds import is_running
 from dpinsights.reporting.labels import Labels
@@ -183,7 +183,7 @@ class ResultView:
 
     def _below(self, cell: Cell, figure: Figure, figures: Figures) -> str:
         near = figure.state is State.NEAR_ZERO
-        if figure.state is State.TOO_WIDE or figures.cuts or (near and not figures.never_negative):
+        if figure.state in UNSAID or figures.cuts or (near and not figures.never_negative):
             return figure.interval
         if not near:
             return self.words.text("plus_minus", margin=figure.margin)

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from markupsafe import Markup
 
-from dpinsights.model.release import Flag, Release, ResultTable
+from dpinsights.model.release import Cell, Flag, Release, ResultTable
 from dpinsights.reporting.conditions import condition_in_words
 from dpinsights.reporting.figures import per_cent, unit_name
 from dpinsights.reporting.kinds import kind_of
@@ -28,6 +28,11 @@ _BOUNDS = {
 _CUT_AT_ZERO = frozenset(
     {"customers", "rows", "total", "mean-per-customer", "mean-per-row", "share-of-customers", "share-of-rows"}
 )
+
+
+def is_suppressed(cell: Cell) -> bool:
+    """Whether a number is not shown."""
+    return Flag.SUPPRESSED in cell.estimate.flags
 
 
 class Sentences:
@@ -142,6 +147,8 @@ class Sentences:
             yield words.say("note_threshold", n=words.number(Decimal(table.threshold)))
             if not table.cells:
                 yield words.say("note_no_keys")
+        if table.smallest_group is not None and (table is self.first or Flag.SUPPRESSED in self.flags):
+            yield words.say("note_suppressed", n=words.number(Decimal(table.smallest_group)))
         if table.rank is not None:
             confidence = words.number(self.release.confidence * 100)
             yield words.say("note_rank", n=words.number(Decimal(table.rank)), confidence=confidence)
@@ -152,7 +159,7 @@ class Sentences:
         if (
             self.kind.base in _CUT_AT_ZERO
             and self.kind.never_negative
-            and any(cell.estimate.low <= 0 for cell in table.cells)
+            and any(cell.estimate.low <= 0 for cell in table.cells if not is_suppressed(cell))
         ):
             yield words.say("cut_at_zero")
         if table.margin_wanted is not None:

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from dpinsights.model.names import EXPLORATION
 from dpinsights.model.numbers import DELTA_UNITS, RHO_UNITS, plain
 from dpinsights.model.release import Flag, NoiseFact, Release, ResultTable, Spending
-from dpinsights.reporting.figures import State, power_text, significant
+from dpinsights.reporting.figures import UNSAID, State, power_text, significant
 from dpinsights.reporting.results import ResultView
 from dpinsights.reporting.words import Words
 
@@ -244,11 +244,14 @@ def _margins(view: ResultView, words: Words) -> str:
     """The margin of a table's numbers in its unit, or from the smallest to the largest that mean anything."""
     if view.table.rank is not None:
         return words.text("rank_margin", n=words.number(Decimal(view.table.rank)))
+    states = [view.figure(cell).state for cell in view.table.cells]
     usable = [
-        cell.estimate.margin for cell in view.table.cells if view.figure(cell).state is not State.TOO_WIDE
+        cell.estimate.margin
+        for cell, state in zip(view.table.cells, states, strict=True)
+        if state not in UNSAID
     ]
     if not usable:
-        return words.text("too_wide")
+        return words.text("suppressed" if State.SUPPRESSED in states else "too_wide")
     if view.figures.kind.base == "coefficient":
         return ""  # each term has a unit of its own
     factor = 100 if view.figures.margin_unit else 1
@@ -270,26 +273,4 @@ def _methods(views: Sequence[ResultView], words: Words) -> list[Markup]:
             tables=words.say("c_list").join(titles),
         )
         for method, titles in found.items()
-    ]
-
-
-def receipt_data(release: Release, words: Words) -> list[dict[str, Any]]:
-    """What ties the page to the ledger: names, digests, versions."""
-    versions = words.say("c_list").join(f"{name} {version}" for name, version in release.versions.items())
-    known = f"origin_{release.origin}"
-    return [
-        {"term": words.say(f"receipt_{name}"), "text": text}
-        for name, text in (
-            ("release", release.release),
-            ("report", words.say("edition_text", report=release.report, version=release.version)),
-            ("contract", release.contract),
-            ("partnership", release.partnership),
-            ("contract_digest", release.contract_digest),
-            ("measurement_digest", release.measurement_digest),
-            ("reader_digest", release.reader_digest),
-            ("origin", words.either(known, release.origin)),
-            ("approval", words.say("approved" if release.approved else "not_approved")),
-            ("cost", str(release.statement.report.rho_units)),
-            ("versions", versions),
-        )
     ]

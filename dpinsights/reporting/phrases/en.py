@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from dpinsights.reporting.phrases.en_estimates import ESTIMATES
 from dpinsights.reporting.phrases.en_statement import STATEMENT
+from dpinsights.reporting.phrases.en_terms import TERMS
 
 ENGLISH: Mapping[str, str | Mapping[str, str]] = {
     # Marks
@@ -107,6 +108,11 @@ ENGLISH: Mapping[str, str | Mapping[str, str]] = {
         "A key is shown only if its noisy count is above {n}. For keys close to that, intervals hold the true "
         "count less often than stated."
     ),
+    "note_suppressed": (
+        "“Not shown” stands for a number that is below the smallest group ({n}), by the noisy count of the group, or from "
+        "which such a number could be worked out. Intervals hold as often as stated over all groups together; how "
+        "often they do given that the number is shown is not stated."
+    ),
     "note_no_keys": "No key had a noisy count above the threshold.",
     "note_rank": (
         "Each value is one of the public cuts, chosen at random, the likelier the closer it is. In each group the number "
@@ -175,6 +181,7 @@ ENGLISH: Mapping[str, str | Mapping[str, str]] = {
     "no_upper_limit": "at least {low}, no upper limit",
     "value_and_interval": "{value} ({interval})",
     "too_wide": "too wide to say",
+    "suppressed": "not shown",
     "estimate": "Estimate",
     "margin": "Margin",
     "interval": "{confidence} interval",
@@ -226,4 +233,5 @@ ENGLISH: Mapping[str, str | Mapping[str, str]] = {
     "shading": "Darker shading means a larger estimate.",
     "group_join": " · ",
     **STATEMENT,
+    **TERMS,
 }

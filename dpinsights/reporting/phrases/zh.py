@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from dpinsights.reporting.phrases.zh_estimates import ESTIMATES
 from dpinsights.reporting.phrases.zh_statement import STATEMENT
+from dpinsights.reporting.phrases.zh_terms import TERMS
 
 CHINESE: Mapping[str, str | Mapping[str, str]] = {
     # Marks
@@ -85,6 +86,10 @@ CHINESE: Mapping[str, str | Mapping[str, str]] = {
     "note_between-cuts": "由公开切点之间读出：精细程度以切点为限，两切点之间为插值。",
     "note_discovered": "各项事先未知，以差分隐私方式发现：罕见项被略去，未列出的项仍可能存在。",
     "note_threshold": "仅列出带噪声计数高于{n}的项；接近该阈值的项，其区间包含真实计数的频率低于所述。",
+    "note_suppressed": (
+        "“不予显示”表示该组的带噪声计数低于最小分组（{n}），或可由该数字推算出此类数字。区间的置信度是对所有组而言；"
+        "在数字已予显示的条件下区间包含真值的频率，此处不作说明。"
+    ),
     "note_no_keys": "没有任何项的带噪声计数高于阈值。",
     "note_rank": (
         "每个值都是随机选出的公开切点，越接近者越可能被选中。在每一组中，低于该值的客户数与所示比例之差，"
@@ -137,6 +142,7 @@ CHINESE: Mapping[str, str | Mapping[str, str]] = {
     "no_upper_limit": "不低于{low}，无上限",
     "value_and_interval": "{value}（{interval}）",
     "too_wide": "区间过宽，无法判断",
+    "suppressed": "不予显示",
     "estimate": "估计值",
     "margin": "误差范围",
     "interval": "{confidence}区间",
@@ -180,4 +186,5 @@ CHINESE: Mapping[str, str | Mapping[str, str]] = {
     "shading": "底色越深，估计值越大。",
     "group_join": " · ",
     **STATEMENT,
+    **TERMS,
 }
