@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from dpinsights.cli import approvals, budgets, exports, reports
+from dpinsights.cli import approvals, budgets, exports, reports, verifying
 from dpinsights.cli.shared import app, err
 from dpinsights.errors import DpInsightsError
 
-__all__ = ["app", "approvals", "budgets", "err", "exports", "main", "reports"]
+__all__ = ["app", "approvals", "budgets", "err", "exports", "main", "reports", "verifying"]
 
 
 def main() -> None:

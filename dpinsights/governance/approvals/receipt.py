@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from dpinsights.governance.approvals.counting import in_force, signatures
-from dpinsights.governance.approvals.envelope import seal
+from dpinsights.governance.approvals.envelope import parse_envelope, seal
 from dpinsights.governance.approvals.errors import ApprovalError, StatementError, WrongRoleError
 from dpinsights.governance.approvals.keys import Signer
 from dpinsights.governance.approvals.statement import RELEASE, Statement, Subject, parse_statement, subject
@@ -200,19 +200,32 @@ def read_receipt(content: bytes, trust: Trust, name: str = FILE) -> Receipt:
     if isinstance(one, ApprovalError):
         raise one
     _, key, payload = one
+    facts, files = _stated(payload, name)
+    if OPERATOR not in key.roles:
+        raise WrongRoleError(
+            f"{name}: {key.owner} may sign as {', '.join(key.roles)}: a receipt is signed by an operator"
+        )
+    in_force(name, key, facts.released_on)
+    return Receipt(facts, files, key.owner, key.id, hashlib.sha256(content).hexdigest())
+
+
+def unverified(content: bytes, name: str = FILE) -> tuple[ReceiptFacts, FrozenMap[str, str]]:
+    """What a file says, and the digests that it lists, whoever signed it: to be compared, never to be believed.
+
+    Raises:
+        EnvelopeError, StatementError: if it is no receipt as `receipt_bytes` writes it.
+    """
+    return _stated(parse_envelope(content, name).payload, name)
+
+
+def _stated(payload: bytes, name: str) -> tuple[ReceiptFacts, FrozenMap[str, str]]:
     statement = parse_statement(payload, RELEASE, name)
     try:
         facts = _facts(exactly(dict(statement.predicate), _TEXTS + _OBJECTS, "a receipt"))
         _check_subjects(statement.subjects)
     except ValueError as fault:
         raise StatementError(f"{name} is no receipt of a release: {fault}") from None
-    if OPERATOR not in key.roles:
-        raise WrongRoleError(
-            f"{name}: {key.owner} may sign as {', '.join(key.roles)}: a receipt is signed by an operator"
-        )
-    in_force(name, key, facts.released_on)
-    files = FrozenMap({each.name: each.sha256 for each in statement.subjects})
-    return Receipt(facts, files, key.owner, key.id, hashlib.sha256(content).hexdigest())
+    return facts, FrozenMap({one.name: one.sha256 for one in statement.subjects})
 
 
 def _check_subjects(subjects: tuple[Subject, ...]) -> None:

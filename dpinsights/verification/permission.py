@@ -1,0 +1,120 @@
+"""The approval: who agreed to exactly this lock, and whether what was released is what the lock holds."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+from dpinsights.governance.approvals.approval import Approved, approved
+from dpinsights.governance.approvals.errors import ApprovalError
+from dpinsights.governance.approvals.lock import Lock
+from dpinsights.model.noisy import State
+from dpinsights.model.release import Release
+from dpinsights.verification.evidence import LOCK, RELEASE, Evidence
+from dpinsights.verification.findings import Finding, failed, passed
+
+
+def permission(evidence: Evidence) -> Iterator[Finding]:
+    """Either enough have signed exactly what was released, or nobody was asked and the release says so."""
+    facts, release = evidence.facts, evidence.release
+    if facts is None:
+        yield failed("unchecked", LOCK)
+        return
+    if not facts.lock and not facts.approval:
+        if release is not None:
+            yield failed("approval-none", RELEASE) if release.approved else passed("approval-none", RELEASE)
+        return
+    lock = evidence.lock
+    if lock is None or lock.digest != facts.lock:
+        why = evidence.why("lock") if lock is None else f"its digest is {lock.digest}, and not {facts.lock}"
+        yield failed("approval-lock", LOCK, why=why)
+    else:
+        yield passed("approval-lock", LOCK)
+    if lock is None:
+        yield failed("unchecked", LOCK, "signatures")
+        return
+    yield from _signatures(evidence, lock)
+    if release is not None:
+        wrong = [
+            failed("approval-same", RELEASE, name, signed=signed, released=released)
+            for name, signed, released in _compared(evidence, lock, release)
+            if signed != released
+        ]
+        yield from wrong or [passed("approval-same", RELEASE)]
+
+
+def _signatures(evidence: Evidence, lock: Lock) -> Iterator[Finding]:
+    facts = evidence.facts
+    assert facts is not None  # permission has looked
+    try:
+        found = approved(lock, evidence.envelopes, evidence.trust, facts.released_on)
+    except ApprovalError as fault:
+        yield failed("approval-signed", LOCK, why=fault)
+        return
+    if found.digest != facts.approval:
+        why = f"the signatures are others than the receipt names: {found.digest}, not {facts.approval}"
+        yield failed("approval-signed", LOCK, why=why)
+    else:
+        persons = ", ".join(f"{one.owner} ({one.terms.role})" for one in found.approvals)
+        yield passed("approval-signed", LOCK, day=facts.released_on, persons=persons)
+    yield from _runs(evidence, lock, found)
+
+
+def _runs(evidence: Evidence, lock: Lock, found: Approved) -> Iterator[Finding]:
+    if evidence.books is None:
+        yield failed("unchecked", LOCK, "runs")
+        return
+    runs = sum(
+        run.lock == lock.digest and run.state is not State.ABANDONED for run in evidence.books.runs.values()
+    )
+    finding = passed if 1 <= runs <= found.max_runs else failed
+    yield finding("approval-runs", LOCK, runs=runs, most=found.max_runs)
+
+
+def _compared(evidence: Evidence, lock: Lock, release: Release) -> Iterator[tuple[str, str, str]]:
+    """What the lock holds beside what was released, by name."""
+    data, facts = lock.data, evidence.facts
+    assert facts is not None  # permission has looked
+    yield "approved", "True", str(release.approved)
+    for name in ("report", "version", "audience", "account", "partnership"):
+        yield name, str(getattr(lock, name)), str(getattr(release, name))
+    for name in ("contract", "measurement", "reader"):
+        yield f"{name}_digest", str(data["digests"][name]), getattr(release, f"{name}_digest")
+    yield "start", data["report"]["period"]["start"], release.start.isoformat()
+    yield "until", data["report"]["period"]["until"], release.until.isoformat()
+    yield "snapshot_map", data["map_version"], release.statement.snapshot_map
+    for name, version in data["versions"].items():
+        yield f"versions.{name}", version, ".".join(facts.versions.get(name, "").split(".")[:2])
+    signed = {name: digest for name, digest in data["templates"].items() if name.startswith("templates/")}
+    found = {
+        name: hashlib.sha256(content).hexdigest()
+        for name, content in evidence.files.items()
+        if name.startswith("templates/")
+    }
+    for name in sorted({*signed, *found}):
+        yield name, signed.get(name, "no such file"), found.get(name, "no such file")
+    yield from _drawn(evidence, data)
+
+
+def _drawn(evidence: Evidence, data: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """The run's statistics: those of the signed plan, each with the signed sensitivity, none dearer than signed."""
+    run = evidence.books.runs.get(evidence.facts.run) if evidence.books and evidence.facts else None
+    if run is None:
+        return
+    signed = data["plan"]["draws"]
+    yield "statistics", " ".join(sorted(signed)), " ".join(sorted(item.key for item in run.items))
+    for item in run.items:
+        plan = signed.get(item.key)
+        if plan is None:
+            continue
+        if item.specification.l2_squared is not None:
+            yield f"{item.key[:16]}: sensitivity", str(plan["l2_squared"]), str(item.specification.l2_squared)
+        yield f"{item.key[:16]}: scale", plan["scale"], item.specification.scale.hex()
+        yield f"{item.key[:16]}: threshold", str(plan.get("threshold")), str(item.specification.threshold)
+    most = int(data["plan"]["rho_units"]), int(data["plan"]["delta_units"])
+    for payer in ("account", "lifetime"):
+        losses = [getattr(item, payer) for item in run.items]
+        paid = sum(loss.rho for loss in losses), sum(loss.delta for loss in losses)
+        over = paid[0] > most[0] or paid[1] > most[1]
+        yield f"cost to {payer}", f"at most {most}", f"{paid}" if over else f"at most {most}"

@@ -1,0 +1,131 @@
+"""What was spent: each loss stated again from how it was drawn, and all added up again from the entries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import version
+
+from dpinsights.errors import DpInsightsError, InternalError
+from dpinsights.governance.accountant import LIFETIME, Loss
+from dpinsights.governance.books import Books, ItemBook, RunBook
+from dpinsights.governance.extract import FILE as LEDGER
+from dpinsights.mechanisms.loss import epsilon_of
+from dpinsights.mechanisms.noise import units_up
+from dpinsights.mechanisms.stated import mechanism_of, units_of
+from dpinsights.mechanisms.threshold import KeyThreshold, delta_units_up
+from dpinsights.model.measurement import Specification
+from dpinsights.model.noisy import Balance
+from dpinsights.model.release import Release, Spending
+from dpinsights.verification.evidence import RELEASE, Evidence
+from dpinsights.verification.findings import Finding, failed, passed
+
+
+def losses(evidence: Evidence) -> Iterator[Finding]:
+    """OpenDP states the loss of every draw of the ledger again, from its stored specification alone."""
+    entries, books = evidence.entries, evidence.books
+    if entries is None or books is None:
+        yield failed("unchecked", LEDGER, "losses")
+        return
+    opendp = version("opendp")
+    count, wrong = 0, []
+    for entry in entries:
+        if entry.type != "charged":
+            continue
+        for item in books.runs[entry.data["run"]].fresh:
+            count += 1
+            theirs = item.lifetime.rho, item.lifetime.delta
+            ours = _units(item.specification)
+            if ours != theirs:
+                place = f"entry {entry.seq}: {item.key[:16]}"
+                wrong.append(
+                    failed(
+                        "ledger-losses", LEDGER, place, ours=ours or "nothing", theirs=theirs, version=opendp
+                    )
+                )
+    yield from wrong or [passed("ledger-losses", LEDGER, count=count, version=opendp)]
+
+
+def _units(specification: Specification) -> tuple[int, int] | None:
+    try:
+        return units_of(specification)
+    except (InternalError, DpInsightsError, ArithmeticError, ValueError, TypeError):
+        return None  # numbers that no mechanism takes
+
+
+def spending(evidence: Evidence) -> Iterator[Finding]:
+    """The release's rho and epsilon, and the totals of its accounts, are what the entries add up to."""
+    books, release, facts = evidence.books, evidence.release, evidence.facts
+    if books is None or release is None or facts is None:
+        yield failed("unchecked", RELEASE, "spending")
+        return
+    run, account, lifetime = (
+        books.runs.get(facts.run),
+        books.balances.get(release.account),
+        books.balances.get(LIFETIME),
+    )
+    if run is None or account is None or lifetime is None:
+        yield failed("unchecked", RELEASE, "spending")
+        return
+    wrong = [
+        failed("spending", RELEASE, f"statement.{name}", ours=_worded(ours), theirs=_worded(theirs))
+        for name, ours, theirs in _sums(books, run, account, lifetime, release)
+        if ours != theirs
+    ]
+    said = release.statement
+    yield from wrong or [
+        passed(
+            "spending",
+            RELEASE,
+            report=said.report.epsilon,
+            account=said.account.epsilon,
+            account_cap=said.account_cap.epsilon,
+            lifetime=said.lifetime.epsilon,
+            lifetime_cap=said.lifetime_cap.epsilon,
+        )
+    ]
+
+
+def _sums(
+    books: Books, run: RunBook, account: Balance, lifetime: Balance, release: Release
+) -> Iterator[tuple[str, Spending, Spending]]:
+    """By name: what the entries add up to, and what the release states."""
+    assert books.deltas is not None  # every opening has them
+    delta, said = books.deltas.conversion, release.statement
+
+    def spent(loss: Loss) -> Spending:
+        return Spending(loss.rho, epsilon_of(loss.rho, delta), loss.delta)
+
+    nothing = Loss(0)
+    yield "report", spent(sum((books.vectors[one].loss for one in run.uses), nothing)), said.report
+    yield "fresh", spent(sum((item.lifetime for item in run.fresh), nothing)), said.fresh
+    yield "report_two", spent(_two(books, run)), said.report_two
+    for name, balance in (("account", account), ("lifetime", lifetime)):
+        yield name, spent(Loss(balance.spent_rho, balance.spent_delta)), getattr(said, name)
+        cap = Loss(balance.cap_rho, balance.cap_delta)
+        yield f"{name}_cap", spent(cap), getattr(said, f"{name}_cap")
+
+
+def _two(books: Books, run: RunBook) -> Loss:
+    """map(2): the loss when one party's rows of a customer change, the other's known."""
+    total = Loss(0)
+    for key in sorted({key for _, key in run.uses}):
+        rho = delta = 0.0
+        for drawn in sorted(one for one in run.uses if one[1] == key):
+            item = _drawn(books.runs[drawn[0]], key)
+            rho_two, delta_two = _loss_two(item.specification)
+            rho, delta = rho + rho_two, delta + delta_two
+        total += Loss(units_up(rho), delta_units_up(delta))
+    return total
+
+
+def _drawn(run: RunBook, key: str) -> ItemBook:
+    return next(item for item in run.items if item.key == key)
+
+
+def _loss_two(specification: Specification) -> tuple[float, float]:
+    mechanism = mechanism_of(specification, unit="verification")
+    return mechanism.loss(2) if isinstance(mechanism, KeyThreshold) else (mechanism.rho(2), 0.0)
+
+
+def _worded(one: Spending) -> str:
+    return f"epsilon {one.epsilon} ({one.rho_units} units of rho, {one.delta_units} of delta)"
