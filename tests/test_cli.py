@@ -73,7 +73,7 @@ def test_a_report_over_budget_charges_nothing(demo: Demo) -> None:
     refused = cli("run", big, "--rehearsal", "--sources", demo.sources, state=demo.state.folder)
     big.unlink()
     assert refused.returncode == 3, refused.stderr
-    for word in ("jd", "requested", "remain", "amend"):
+    for word in ("jd", "requested", "remain", "propose"):
         assert word in refused.stderr.lower()
     assert "Traceback" not in refused.stderr
     assert cli("budget", state=demo.state.folder).stdout == before
@@ -84,12 +84,46 @@ def test_opening_amending_and_naming(tmp_path: Path, demo: Demo) -> None:
     opened = cli("budget", "open", demo.definitions / "policy.yaml", state=state)
     assert opened.returncode == 0 and "6f0c2a9be41d4f7a" in opened.stdout, opened.stderr
     assert cli("budget", "open", demo.definitions / "policy.yaml", state=state).returncode == 4
-    amended = cli("budget", "amend", "jd", "5", state=state)
-    assert "is epsilon 5" in amended.stdout, amended.stderr
+    amended = cli("budget", "amend", "jd", "3", state=state)
+    assert "is epsilon 3" in amended.stdout, amended.stderr
     assert "amended" in cli("budget", state=state).stdout
     assert cli("budget", "amend", "nobody", "5", state=state).returncode == 4
     assert "2017-q4" in cli("snapshots", state=demo.state.folder).stdout
     assert "2017-q4" not in cli("snapshots", state=state).stdout
+
+
+def test_a_cap_is_raised_by_those_who_sign(
+    tmp_path: Path, demo: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DPINSIGHTS_PASSPHRASE_FILE", str(demo.passphrase))
+    state, file, trust = tmp_path / "state", tmp_path / "amendment.json", ("--trust", demo.trust)
+    cli("budget", "open", demo.definitions / "policy.yaml", state=state)
+    alone = cli("budget", "amend", "jd", "5", state=state)
+    assert alone.returncode == 4 and "dpinsights budget propose jd 5" in alone.stderr
+    about = ("--reason", "two more quarters", "--author", "demo author", "--out", file)
+    proposed = cli("budget", "propose", "jd", "5", *about, state=state)
+    assert "from epsilon 4 to epsilon 5" in proposed.stdout, proposed.stderr
+    for person in ("owner-icbc", "owner-jd"):
+        words = ("--key", demo.folder / "keys" / f"{person}.pem", "--role", "owner")
+        said = cli("approve", file, *words)
+        assert said.returncode == 0 and "two more quarters" in said.stdout, said.stderr
+    few = cli("budget", "amend", file, *trust, state=state)
+    assert few.returncode == 8 and "compliance (0 of 1)" in few.stderr
+    cli("approve", file, "--key", demo.folder / "keys" / "compliance.pem", "--role", "compliance")
+    done = cli("budget", "amend", file, *trust, state=state)
+    assert "is epsilon 5, signed by demo compliance, demo owner-icbc, demo owner-jd" in _sorted(
+        done.stdout
+    ), done.stderr
+    assert cli("budget", "amend", file, *trust, state=state).returncode == 8
+    assert "from epsilon 4 to 5, signed by 3 persons" in cli("budget", state=state).stdout
+    nothing = cli("budget", "amend", tmp_path / "nothing.json", state=state)
+    assert nothing.returncode == 2 and "nothing.json" in nothing.stderr
+
+
+def _sorted(line: str) -> str:
+    """The names at its end in the order of the alphabet; signatures are counted in the order of key ids."""
+    before, _, names = line.rstrip().rpartition("signed by ")
+    return f"{before}signed by {', '.join(sorted(names.split(', ')))}"
 
 
 def test_no_state_directory_is_no_fresh_budget(demo: Demo) -> None:

@@ -12,7 +12,7 @@ from dpinsights.cli.shared import StateOption, budget_app, number, out
 
 @budget_app.callback()
 def budget(context: typer.Context, state: StateOption = None) -> None:
-    """Shows what is spent and left, or (with a command) opens or amends the budget."""
+    """Shows what is spent and left, or (with a command) opens the budget or changes a cap."""
     if context.invoked_subcommand is not None:
         return
     from dpinsights.budget import open_ledger
@@ -25,7 +25,8 @@ def budget(context: typer.Context, state: StateOption = None) -> None:
     out.print(f"partnership {ledger.partnership}, policy {ledger.policy}", markup=False)
     out.print(budget_text(ledger.balances(), None, lambda units: epsilon_of(units, delta)), markup=False)
     for change in ledger.amendments():
-        line = f"amended {change.day}: {change.account} from epsilon {change.before.epsilon} to {change.after.epsilon}"
+        by = f", signed by {len(change.envelopes)} persons" if change.envelopes else ""
+        line = f"amended {change.day}: {change.account} from epsilon {change.before.epsilon} to {change.after.epsilon}{by}"
         out.print(line, markup=False)
     ledger.close()
 
@@ -49,20 +50,68 @@ def budget_open(
     ledger.close()
 
 
-@budget_app.command("amend")
-def budget_amend(
+@budget_app.command("propose")
+def budget_propose(
     account: Annotated[str, typer.Argument(help="An account's name, or lifetime.")],
-    epsilon: Annotated[str, typer.Argument(help="The new cap, as epsilon at the policy's delta.")],
+    epsilon: Annotated[str, typer.Argument(help="The higher cap, as epsilon at the policy's delta.")],
+    reason: Annotated[str, typer.Option(help="Why; it is signed too.")],
+    author: Annotated[str, typer.Option(help="Who proposes it, as trust.yaml has the name.")],
+    file: Annotated[Path, typer.Option("--out", help="The proposal's new file.")] = Path("amendment.json"),
     state: StateOption = None,
 ) -> None:
-    """Changes an account's cap; every later report shows it."""
-    from dpinsights.budget import amend_cap, open_ledger
+    """Writes a proposal to raise a cap, for others to sign."""
+    from dpinsights.amending import propose, write_proposal
+    from dpinsights.budget import open_ledger
     from dpinsights.state import find_state
 
     ledger = open_ledger(find_state(state))
-    change = amend_cap(ledger, account, number(epsilon))
+    made = propose(ledger, account, number(epsilon), author=author, reason=reason)
+    ledger.close()
+    write_proposal(made, file)
+    for line in made.lines():
+        out.print(line, markup=False)
     out.print(
-        f"{change.account}: cap was epsilon {change.before.epsilon}, is epsilon {change.after.epsilon}",
+        f"wrote {file}, sha256 {made.digest}; next: dpinsights approve {file} by each who has to sign",
+        markup=False,
+    )
+
+
+@budget_app.command("amend")
+def budget_amend(
+    what: Annotated[
+        str, typer.Argument(help="A signed proposal, amendment.json; or an account, to lower its cap.")
+    ],
+    epsilon: Annotated[str | None, typer.Argument(help="With an account: its lower cap, as epsilon.")] = None,
+    trust: Annotated[
+        Path | None, typer.Option(help="With a proposal: whose signatures count; else trust.yaml beside it.")
+    ] = None,
+    state: StateOption = None,
+) -> None:
+    """Changes an account's cap; every later report shows it. Only lowering needs no signatures."""
+    from dpinsights.amending import amend_signed, lower_cap
+    from dpinsights.budget import clock, open_ledger
+    from dpinsights.governance.approvals.trust import load_trust
+    from dpinsights.state import find_state
+
+    where = find_state(state)
+    if epsilon is not None:
+        ledger = open_ledger(where)
+        change, signed = lower_cap(ledger, what, number(epsilon)), ""
+    else:
+        file = Path(what)
+        if not file.is_file():
+            raise typer.BadParameter(
+                f"there is no file {what}: give a signed proposal (dpinsights budget propose makes one), or an account and "
+                "its lower cap"
+            )
+        trusted = load_trust(trust or file.parent / "trust.yaml")
+        ledger = open_ledger(where)
+        change, approved = amend_signed(ledger, file, trusted, clock().date())
+        signed = f", signed by {', '.join(approved.persons)}"
+        for why in approved.set_aside:
+            out.print(f"set aside: {why}", markup=False)
+    out.print(
+        f"{change.account}: cap was epsilon {change.before.epsilon}, is epsilon {change.after.epsilon}{signed}",
         markup=False,
     )
     ledger.close()

@@ -72,7 +72,7 @@ def refuse(plan: Plan, balance: Balance, costs: Mapping[str, int], epsilon_of: E
         "three ways on:\n"
         f"  coarser margins{f' (about {factor} times as wide, all of them)' if factor else ' do not help: nothing is left'}\n"
         "  fewer queries, or such as were measured already\n"
-        f"  dpinsights budget amend {balance.account}, if both parties agree to a higher cap"
+        f"  dpinsights budget propose {balance.account}, if both parties agree to a higher cap"
     )
 
 
