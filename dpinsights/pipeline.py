@@ -45,7 +45,7 @@ from dpinsights.model.names import EXPLORATION, FrozenMap
 from dpinsights.model.noisy import NoisyVector, State
 from dpinsights.model.plan import Plan
 from dpinsights.model.policy import Policy, Sources
-from dpinsights.model.release import Release, Spending, Statement
+from dpinsights.model.release import Provenance, Release, Signature, Spending, Statement
 from dpinsights.model.report import Report
 from dpinsights.model.resolved import ResolvedQuery
 from dpinsights.planning.planning import make_plan
@@ -194,7 +194,7 @@ def release_of(
     *,
     origin: str,
     stage: Stage,
-    approved: bool = False,
+    permission: Permission | None = None,
 ) -> Release:
     """Step 6: the noisy vectors of a run as estimates, with the statement of what they cost."""
     stage("estimate")
@@ -220,12 +220,23 @@ def release_of(
         released_on=spent.day,
         confidence=planned.confidence,
         origin=origin,
-        approved=approved,
+        approved=permission is not None,
         statement=_statement(planned, spent, losses),
         tables=tables(planned, vectors, losses),
         names=reader_names(contract, planned.queries),
+        terms=FrozenMap(dict(report.approval.filled().items()) if report.approval else {}),
+        provenance=_provenance(spent, permission),
         versions=FrozenMap({name: version(name) for name in ("dpinsights", "opendp", "duckdb")}),
     )
+
+
+def _provenance(spent: Spent, permission: Permission | None) -> Provenance:
+    at = spent.position
+    if permission is None:
+        return Provenance(at.seq, at.hash)
+    counted = permission.approved.approvals
+    signatures = tuple(Signature(one.owner, one.terms.role, one.party) for one in counted)
+    return Provenance(at.seq, at.hash, permission.lock.digest, permission.approved.digest, signatures)
 
 
 def _loss(planned: Plan, key: str, drawn: tuple[NoisyVector, ...]) -> Loss:
@@ -324,7 +335,7 @@ def run_report(
         ledger,
         origin=rows.sources.origin,
         stage=stage,
-        approved=permission is not None,
+        permission=permission,
     )
     stage("report")
     templates = definitions.folder / "templates"

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from dpinsights.approving import Permission
+from dpinsights.errors import InternalError
 from dpinsights.governance import extract
 from dpinsights.governance.approvals import receipt
 from dpinsights.governance.approvals.keys import Signer
@@ -48,19 +49,21 @@ def sealed(
     They follow from the definitions, the keys and the ledger's prefix alone, so a run that died before it was finished
     writes the same bytes again.
     """
-    position = ledger.spent_by(run).position
+    came = release.provenance
+    if came is None:
+        raise InternalError("a release was made that does not know its place in the ledger")
     files = {name: encoded_file(text) for name, text in pages.items()} | dict(templates)
-    files[extract.FILE] = extract.extract_bytes(ledger.entries(position.seq))
+    files[extract.FILE] = extract.extract_bytes(ledger.entries(came.seq))
     if permission is not None:
         files |= permission.files
     if signer is not None:
         facts = facts_of(
             release,
             run=run.id,
-            seq=position.seq,
-            hash=position.hash,
-            lock=permission.lock.digest if permission else "",
-            approval=permission.approved.digest if permission else "",
+            seq=came.seq,
+            hash=came.hash,
+            lock=came.lock,
+            approval=came.approval,
             python=platform.python_version(),
         )
         files[receipt.FILE] = receipt.receipt_bytes(facts, files, signer)

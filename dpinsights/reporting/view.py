@@ -11,8 +11,9 @@ from dpinsights.model.release import Release
 from dpinsights.reporting.figures import State, per_cent
 from dpinsights.reporting.kinds import is_running
 from dpinsights.reporting.marks import marks_of
+from dpinsights.reporting.receipts import receipt_data, terms_data
 from dpinsights.reporting.results import ResultView
-from dpinsights.reporting.statement import party_name, receipt_data, statement_data
+from dpinsights.reporting.statement import party_name, statement_data
 from dpinsights.reporting.verdicts import none_found, verdicts
 from dpinsights.reporting.words import HTML_LANGUAGE, Words
 
@@ -20,7 +21,7 @@ _MOST_HEADLINES = 4
 
 
 def view_of(release: Release, words: Words) -> dict[str, Any]:
-    """What a template may use: `doc`, `headlines`, `questions` and all their `results`, `statement`, `receipt`, `marks`, `words`."""
+    """What a template may use: `doc`, `headlines`, `questions` and all their `results`, `terms`, `statement`, `receipt`, `marks`, `words`."""
     asked = _asked(release, words)
     views = [view for views in asked for view in views]
     questions = [_question(views, number, words) for number, views in enumerate(asked, start=1)]
@@ -29,6 +30,7 @@ def view_of(release: Release, words: Words) -> dict[str, Any]:
         "headlines": list(_headlines(asked, words)),
         "questions": questions,
         "results": [result for question in questions for result in question["results"]],
+        "terms": terms_data(release, words),
         "statement": statement_data(release, views, words),
         "receipt": receipt_data(release, words),
         "marks": marks_of(release, words),

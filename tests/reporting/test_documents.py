@@ -11,8 +11,8 @@ from decimal import Decimal
 import pytest
 
 from dpinsights.errors import ReportError
-from dpinsights.model.names import LANGUAGES
-from dpinsights.model.release import Release
+from dpinsights.model.names import LANGUAGES, FrozenMap
+from dpinsights.model.release import Provenance, Release, Signature
 from dpinsights.reporting.documents import csp_hash, render
 from dpinsights.reporting.phrases import PHRASES
 from tests.reporting.measures import measures
@@ -262,3 +262,30 @@ def test_exploration_is_marked_and_never_rendered_for_a_party() -> None:
     assert "探索性结果" in render(explored, language="zh")
     with pytest.raises(ReportError, match="for no party"):
         render(replace(explored, audience="jd", approved=True), language="en")
+
+
+def test_the_page_says_who_signed_and_what_for() -> None:
+    release = replace(
+        approved(),
+        terms=FrozenMap(
+            {"purpose": FrozenMap(en="Planning <b>", zh="规划"), "contact": FrozenMap(en="a@b.example")}
+        ),
+        provenance=Provenance(
+            7,
+            "e" * 64,
+            "d" * 64,
+            "f" * 64,
+            (Signature("Li Na", "owner", "icbc"), Signature("Chen Jie", "compliance")),
+        ),
+    )
+    page = render(release, language="en")
+    for text in (
+        "Planning &lt;b&gt;",
+        "a@b.example",
+        "d" * 64,
+        f"entry 7, {'e' * 64}",
+        "Li Na (data owner, ICBC)",
+        "Chen Jie (compliance)",
+    ):
+        assert text in page, text
+    assert "规划" in render(release, language="zh") and 'id="terms"' not in render(approved(), language="en")

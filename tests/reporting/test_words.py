@@ -81,6 +81,8 @@ def test_every_phrase_is_used() -> None:
         "test_",
         "verdict_",
         "note_",
+        "term_",
+        "signed_",
     )
     unused = [
         key
