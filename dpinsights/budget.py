@@ -11,6 +11,7 @@ from dpinsights.errors import LedgerError
 from dpinsights.governance.ledger.interface import Amendment, Cap, Ledger
 from dpinsights.governance.ledger.sqlite import SqliteLedger
 from dpinsights.mechanisms.loss import rho_units_of
+from dpinsights.model.canonical import digest
 from dpinsights.model.contract import Contract
 from dpinsights.model.numbers import plain
 from dpinsights.model.policy import Policy
@@ -31,7 +32,7 @@ def cap_of(epsilon: Decimal, delta: Decimal) -> Cap:
     return Cap(rho_units_of(epsilon, delta), plain(epsilon))
 
 
-def open_budget(policy: Policy, contract: Contract, state: State) -> SqliteLedger:
+def open_budget(policy: Policy, contract: Contract, state: State) -> Ledger:
     """Makes the partnership's ledger, once, and gives it its identity: the contract's, or a new one.
 
     Raises:
@@ -45,6 +46,7 @@ def open_budget(policy: Policy, contract: Contract, state: State) -> SqliteLedge
         state.ledger,
         partnership=contract.partnership or secrets.token_hex(8),
         policy_name=policy.policy,
+        policy_digest=digest(policy, purpose="policy"),
         conversion_delta=delta,
         discovery_delta=policy.delta.discovery,
         lifetime=cap_of(policy.lifetime.epsilon, delta),
@@ -53,7 +55,7 @@ def open_budget(policy: Policy, contract: Contract, state: State) -> SqliteLedge
     )
 
 
-def open_ledger(state: State) -> SqliteLedger:
+def open_ledger(state: State) -> Ledger:
     """The ledger of a state directory.
 
     Raises:

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dpinsights.errors import InternalError, LedgerError
+from dpinsights.governance.approvals.errors import UsedUpError
 from dpinsights.governance.refusal import refuse, refuse_delta
 from dpinsights.model.canonical import digest
-from dpinsights.model.measurement import Discovery, Draw
+from dpinsights.model.measurement import Discovery, Draw, Specification
 from dpinsights.model.noisy import Balance
 from dpinsights.model.numbers import DELTA_UNITS
 from dpinsights.model.plan import Plan
@@ -92,11 +93,14 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Item:
-    """The decision about one measurement; `uses` are the stored vectors to combine (a fresh one joins them)."""
+    """The decision about one measurement; `uses` are the stored vectors to combine (a fresh one joins them).
+
+    `specification` is that of the planned draw; a fresh draw's loss can be stated from it again.
+    """
 
     key: str
     cells: int
-    scale: float
+    specification: Specification
     verdict: Verdict
     uses: tuple[Stored, ...]
     account: Loss
@@ -227,10 +231,28 @@ def one_origin(snapshot: str, origin: str, so_far: tuple[str, ...]) -> None:
         )
 
 
-def identity(plan: Plan, draws: Mapping[str, Draw], *, snapshot: str, origin: str, exploration: bool) -> str:
+def not_used_up(plan: Plan, runs: int, max_runs: int) -> None:
+    """Raises UsedUpError if a lock has been run as often as its approval allows."""
+    if runs >= max_runs:
+        raise UsedUpError(
+            f"the approval of {plan.report} version {plan.version} allows {max_runs} runs of its lock, and as many were "
+            "charged: nothing was charged now; a further run needs a new approval"
+        )
+
+
+def identity(
+    plan: Plan,
+    draws: Mapping[str, Draw],
+    *,
+    snapshot: str,
+    origin: str,
+    exploration: bool,
+    lock: str | None = None,
+) -> str:
     """The digest of what makes two requests the same run: a retry of one resumes the other.
 
-    Costs are part of it, so that a run that was charged by an older map is never resumed under a newer one.
+    Costs are part of it, so that a run that was charged by an older map is never resumed under a newer one; and so is
+    the digest of its lock, so that a run under one approval is never resumed under another.
     """
     body = {
         "partnership": plan.partnership,
@@ -239,6 +261,7 @@ def identity(plan: Plan, draws: Mapping[str, Draw], *, snapshot: str, origin: st
         "origin": origin,
         "exploration": exploration,
         "measurement_digest": plan.measurement_digest,
+        "lock": lock,
         "draws": [_named(draws[key]) for key in sorted(draws)],
     }
     return digest(body, purpose="run")
@@ -300,16 +323,16 @@ def decide(
         draw = draws[key]
         usable = tuple(vector for vector in stored.get(key, ()) if vector.usable(exploration))
         seen = _seen(draw, usable)
-        cells = draw.measurement.size
+        cells, specification = draw.measurement.size, draw.specification
         if precise_enough(tuple(vector.scale for vector in seen), draw.scale):
-            items[key] = Item(key, cells, draw.scale, Verdict.FREE, seen, NOTHING, NOTHING)
+            items[key] = Item(key, cells, specification, Verdict.FREE, seen, NOTHING, NOTHING)
             continue
         loss = Loss(draw.rho_units, draw.delta_units)
-        items[key] = Item(key, cells, draw.scale, Verdict.FRESH, seen, loss, loss)
+        items[key] = Item(key, cells, specification, Verdict.FRESH, seen, loss, loss)
         adequate = [v for v in usable if not v.seen and v.serves(draw)]
         if adequate:
             best = min(adequate, key=lambda v: (v.loss.rho, v.loss.delta, v.exploration, v.scale))
-            shown[key] = Item(key, cells, draw.scale, Verdict.SHOWN, (*seen, best), best.loss, NOTHING)
+            shown[key] = Item(key, cells, specification, Verdict.SHOWN, (*seen, best), best.loss, NOTHING)
     # Cheapest first, so that a costly vector never takes the room of one that saves.
     room = Loss(min(plan.budget_units, left.rho), left.delta)
     for key in sorted(shown, key=lambda key: (shown[key].account.rho - items[key].account.rho, key)):

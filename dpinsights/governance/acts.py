@@ -12,7 +12,8 @@ from datetime import date
 from typing import Any
 
 from dpinsights.governance.accountant import Decision, Item, Loss
-from dpinsights.governance.ledger.interface import Cap, Snapshot
+from dpinsights.governance.ledger.interface import Cap, Permit, Snapshot
+from dpinsights.model.measurement import Specification
 from dpinsights.model.plan import Plan
 from dpinsights.model.policy import Delta
 
@@ -20,12 +21,19 @@ Body = dict[str, Any]
 
 
 def opened(
-    partnership: str, policy: str, delta: Delta, caps: Mapping[str, Cap], cap_delta: int, day: date
+    partnership: str,
+    policy: str,
+    policy_digest: str,
+    delta: Delta,
+    caps: Mapping[str, Cap],
+    cap_delta: int,
+    day: date,
 ) -> Body:
     """The first entry: whose ledger this is, and what may be spent."""
     return {
         "partnership": partnership,
         "policy": policy,
+        "policy_digest": policy_digest,
         "conversion_delta": delta.conversion,
         "discovery_delta": delta.discovery,
         "accounts": [{"account": name, **_cap(cap), "cap_delta": cap_delta} for name, cap in caps.items()],
@@ -52,9 +60,10 @@ def charged(
     snapshot: str,
     origin: str,
     exploration: bool,
+    permit: Permit | None,
     day: date,
 ) -> Body:
-    """A run was charged: for which plan, and for each measurement how it is answered and at what cost."""
+    """A run was charged: for which plan, under which approval, and for each measurement how it is answered and at what cost."""
     return {
         "run": run,
         "identity": identity,
@@ -68,6 +77,7 @@ def charged(
         "contract_digest": plan.contract_digest,
         "measurement_digest": plan.measurement_digest,
         "reader_digest": plan.reader_digest,
+        "permit": permit and {"lock": permit.lock, "approval": permit.approval},
         "items": [_item(item) for item in decision.items],
         "day": day,
     }
@@ -83,9 +93,15 @@ def moved(run: str, fence: int, day: date, **facts: str) -> Body:
     return {"run": run, "fence": fence, **facts, "day": day}
 
 
-def amended(account: str, before: Cap, after: Cap, day: date) -> Body:
-    """A cap was changed."""
-    return {"account": account, "before": _cap(before), "after": _cap(after), "day": day}
+def amended(account: str, before: Cap, after: Cap, envelopes: tuple[str, ...], day: date) -> Body:
+    """A cap was changed; who signed for it, to the letter."""
+    return {
+        "account": account,
+        "before": _cap(before),
+        "after": _cap(after),
+        "envelopes": envelopes,
+        "day": day,
+    }
 
 
 def frozen(account: str, why: str, day: date) -> Body:
@@ -96,6 +112,20 @@ def frozen(account: str, why: str, day: date) -> Body:
 def resolved(account: str, day: date) -> Body:
     """A freeze ended."""
     return {"account": account, "day": day}
+
+
+def specification(one: Specification) -> Body:
+    """How a measurement is drawn; what its kind does not have is left out."""
+    numbers = {
+        "size": one.size,
+        "l2_squared": one.l2_squared,
+        "l0": one.l0,
+        "linf": one.linf,
+        "threshold": one.threshold,
+        "candidates": one.candidates,
+    }
+    known = {name: number for name, number in numbers.items() if number is not None}
+    return {"kind": one.kind, "scale": one.scale, **known}
 
 
 def _cap(cap: Cap) -> Body:
@@ -110,7 +140,7 @@ def _item(item: Item) -> Body:
     return {
         "key": item.key,
         "cells": item.cells,
-        "scale": item.scale,
+        "specification": specification(item.specification),
         "verdict": item.verdict,
         "account": _loss(item.account),
         "lifetime": _loss(item.lifetime),

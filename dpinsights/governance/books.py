@@ -6,7 +6,7 @@ operator should ever see; tests break a ledger on purpose to show that it would.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from dpinsights.governance.accountant import LIFETIME, NOTHING, Loss, Verdict
 from dpinsights.governance.chain import Entry
 from dpinsights.governance.ledger.interface import Amendment, Cap, Snapshot
 from dpinsights.governance.states import may_step
+from dpinsights.model.measurement import Specification
 from dpinsights.model.noisy import Balance, State
 from dpinsights.model.policy import Delta
 
@@ -25,7 +26,7 @@ class ItemBook:
 
     key: str
     cells: int
-    scale: float
+    specification: Specification
     verdict: Verdict
     account: Loss
     lifetime: Loss
@@ -39,6 +40,8 @@ class RunBook:
     account: str
     snapshot: str
     measurement_digest: str
+    lock: str | None
+    approval: str | None
     origin: str
     exploration: bool
     state: State
@@ -64,16 +67,21 @@ class VectorBook:
 
 @dataclass
 class Books:
-    """All that a ledger says of itself, but for noisy values, leases and owners."""
+    """All that a ledger says of itself, but for noisy values, leases and owners.
+
+    `amendments` are in the entries alone.
+    """
 
     partnership: str = ""
     policy: str = ""
+    policy_digest: str = ""
     deltas: Delta | None = None
     balances: dict[str, Balance] = field(default_factory=dict)
     snapshots: tuple[Snapshot, ...] = ()
     runs: dict[str, RunBook] = field(default_factory=dict)
     vectors: dict[tuple[str, str], VectorBook] = field(default_factory=dict)
     seen: set[tuple[str, str, str]] = field(default_factory=set)
+    amendments: tuple[Amendment, ...] = ()
 
 
 def replay(entries: Iterable[Entry]) -> Books:
@@ -91,6 +99,7 @@ def replay(entries: Iterable[Entry]) -> Books:
             case "opened":
                 books.partnership = data["partnership"]
                 books.policy = data["policy"]
+                books.policy_digest = data["policy_digest"]
                 books.deltas = Delta(conversion=data["conversion_delta"], discovery=data["discovery_delta"])
                 for account in data["accounts"]:
                     cap = _cap(account)
@@ -102,6 +111,7 @@ def replay(entries: Iterable[Entry]) -> Books:
                 books.snapshots += (Snapshot(data["snapshot"], data["contract_digest"], data["map_version"]),)
             case "amended":
                 amended = amendment(entry)
+                books.amendments += (amended,)
                 balance = books.balances[amended.account]
                 if amended.after.rho_units < balance.spent_rho:
                     raise _fault(entry, "a cap below what was spent")
@@ -148,19 +158,31 @@ def compare(entries: Books, tables: Books) -> None:
         )
 
 
-def _whose(books: Books) -> tuple[str, str, Delta | None]:
-    return books.partnership, books.policy, books.deltas
+def _whose(books: Books) -> tuple[str, str, str, Delta | None]:
+    return books.partnership, books.policy, books.policy_digest, books.deltas
 
 
 def amendment(entry: Entry) -> Amendment:
     """The amendment that an entry records."""
     data = entry.data
-    return Amendment(entry.seq, data["day"], data["account"], _cap(data["before"]), _cap(data["after"]))
+    before, after, envelopes = _cap(data["before"]), _cap(data["after"]), tuple(data["envelopes"])
+    return Amendment(entry.seq, data["day"], data["account"], before, after, envelopes)
+
+
+def specification(data: Mapping[str, Any]) -> Specification:
+    """The specification that an entry's item holds.
+
+    >>> specification({"kind": "threshold", "scale": "0x1.4p+3", "size": "0", "l0": "4", "linf": "1", "threshold": "80"})
+    Specification(kind='threshold', scale=10.0, size=0, l2_squared=None, l0=4, linf=1, threshold=80, candidates=None)
+    """
+    numbers = {name: int(number) for name, number in data.items() if name not in ("kind", "scale")}
+    return Specification(kind=data["kind"], scale=float.fromhex(data["scale"]), **numbers)
 
 
 def _charge(books: Books, entry: Entry, data: dict[str, Any]) -> None:
     name, account, exploration = data["run"], data["account"], data["exploration"]
     items, uses = [], set()
+    permit = data["permit"] or {"lock": None, "approval": None}
     if name in books.runs:
         raise _fault(entry, "a run was charged twice")
     for item in data["items"]:
@@ -178,7 +200,8 @@ def _charge(books: Books, entry: Entry, data: dict[str, Any]) -> None:
         if not exploration and any(books.vectors[vector].exploration for vector in used):
             raise _fault(entry, "a vector of exploration for an outside report")
         books.seen |= {(account, *vector) for vector in unseen}
-        items.append(ItemBook(key, int(item["cells"]), float.fromhex(item["scale"]), verdict, paid, drawn))
+        drawing = specification(item["specification"])
+        items.append(ItemBook(key, int(item["cells"]), drawing, verdict, paid, drawn))
         uses |= used
         for payer, loss in ((account, paid), (LIFETIME, drawn)):
             _spend(books, entry, payer, loss)
@@ -187,6 +210,8 @@ def _charge(books: Books, entry: Entry, data: dict[str, Any]) -> None:
         account=account,
         snapshot=data["snapshot"],
         measurement_digest=data["measurement_digest"],
+        lock=permit["lock"],
+        approval=permit["approval"],
         origin=data["origin"],
         exploration=exploration,
         state=State.CHARGED,
@@ -213,7 +238,7 @@ def _step(books: Books, entry: Entry, data: dict[str, Any]) -> None:
         raise _fault(entry, f"a run went from {run.state} to {after}")
     if after is State.MEASURED:
         for item in run.fresh:
-            vector = VectorBook(run.snapshot, item.scale, item.lifetime, run.exploration)
+            vector = VectorBook(run.snapshot, item.specification.scale, item.lifetime, run.exploration)
             books.vectors[name, item.key] = vector
             books.seen.add((run.account, name, item.key))
         run = replace(run, uses=run.uses | {(name, item.key) for item in run.fresh})

@@ -16,7 +16,7 @@ from dpinsights.model.noisy import Balance, NoisyVector
 from dpinsights.model.plan import Part, Plan, PlannedQuery
 from dpinsights.model.report import Query
 
-PARTNERSHIP, CONTRACT = "6f0c2a9be41d4f7a", "c" * 64
+PARTNERSHIP, CONTRACT, POLICY = "6f0c2a9be41d4f7a", "c" * 64, "b" * 64
 CONVERSION, DISCOVERY = Decimal("1e-10"), Decimal("1e-11")
 LEASE = timedelta(minutes=10)
 RELEASE = "d" * 64
@@ -114,6 +114,7 @@ class House:
         options = {
             "partnership": PARTNERSHIP,
             "policy_name": "gongyin-xiaobai",
+            "policy_digest": POLICY,
             "conversion_delta": CONVERSION,
             "discovery_delta": DISCOVERY,
             "lifetime": Cap(lifetime, "8"),

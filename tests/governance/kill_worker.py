@@ -32,7 +32,7 @@ from dpinsights.governance.ledger.sqlite import SqliteLedger
 from dpinsights.governance.states import Course
 from dpinsights.model.noisy import State
 from dpinsights.model.plan import Plan
-from tests.governance.house import CONTRACT, CONVERSION, DISCOVERY, PARTNERSHIP, RELEASE, draw, noisy, plan
+from tests.governance.house import CONTRACT, CONVERSION, DISCOVERY, PARTNERSHIP, POLICY, RELEASE, draw, noisy, plan
 
 WORKERS, LEASE = 8, timedelta(seconds=0.4)
 CALLS = ("open", "charge", "begin", "draw", "store", "vectors", "publish", "finish")
@@ -50,6 +50,7 @@ def make(folder: Path, lifetime: int) -> None:
         folder / "ledger.db",
         partnership=PARTNERSHIP,
         policy_name="storm",
+        policy_digest=POLICY,
         conversion_delta=CONVERSION,
         discovery_delta=DISCOVERY,
         lifetime=Cap(lifetime, "8"),

@@ -72,8 +72,8 @@ def test_a_missing_ledger_names_the_next_step(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("statement", "words"),
     [
-        ("PRAGMA user_version = 3", "schema version 3, newer than 2"),
-        ("PRAGMA user_version = 1", "schema version 1, older than 2"),
+        ("PRAGMA user_version = 4", "schema version 4, newer than 3"),
+        ("PRAGMA user_version = 2", "schema version 2, older than 3.*before 1.0 no ledger is carried over"),
         ("PRAGMA application_id = 1", "not a dpinsights ledger"),
         ("PRAGMA journal_mode = WAL", "journal_mode wal, not delete"),
         ("DROP TRIGGER entries_are_never_changed", "tables or triggers of the ledger were changed"),
@@ -151,7 +151,7 @@ def test_a_cut_tail_is_found_by_the_sums(house: House) -> None:
         ("UPDATE runs SET fence = 2", "runs"),
         ("UPDATE runs SET identity = 'x'", "runs"),
         ("UPDATE runs SET origin = 'synthetic'", "runs"),
-        ("UPDATE items SET scale = 9", "runs"),
+        ("UPDATE items SET specification = replace(specification, 'p+3', 'p+2')", "runs"),
         ("UPDATE items SET account_rho = 1", "runs"),
         ("UPDATE vectors SET rho = 1", "vectors"),
         ("UPDATE vectors SET exploration = 1", "vectors"),

@@ -19,7 +19,7 @@ from typing import Any
 from dpinsights.errors import LedgerError
 from dpinsights.governance.ledger.queue import turn
 
-VERSION = 2
+VERSION = 3
 APPLICATION = 0x4450494C  # "DPIL"
 BUSY_SECONDS = 30
 
@@ -153,7 +153,7 @@ class Connection:
             age = "newer" if version > VERSION else "older"
             raise LedgerError(
                 f"{self.path} has schema version {version}, {age} than {VERSION}, which this dpinsights reads and "
-                "writes: use the dpinsights that wrote it"
+                "writes: use the dpinsights that wrote it (before 1.0 no ledger is carried over to another version)"
             )
         self.check_settings()
         memory = sqlite3.connect(":memory:")

@@ -6,12 +6,14 @@ implementation brings storage, and that alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from dpinsights.errors import LedgerError
+from dpinsights.governance.chain import Entry
 from dpinsights.model.noisy import Balance, NoisyVector, State
 from dpinsights.model.plan import Plan
 from dpinsights.model.policy import Delta
@@ -34,13 +36,39 @@ class Cap:
 
 @dataclass(frozen=True)
 class Amendment:
-    """A cap that was changed: by which entry, on which day (UTC, for readers only), from what to what."""
+    """A cap that was changed: by which entry, on which day (UTC, for readers only), from what to what.
+
+    `envelopes` are the texts of the signed envelopes that agreed to it, as they were given.
+    """
 
     seq: int
     day: str
     account: str
     before: Cap
     after: Cap
+    envelopes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Permit:
+    """What allows a report to run for a party: its lock and the approval of it, by their digests, and how often.
+
+    >>> Permit("a" * 64, "b" * 64, 0)
+    Traceback (most recent call last):
+    ...
+    dpinsights.errors.LedgerError: a permit allows one run or more
+    """
+
+    lock: str
+    approval: str
+    max_runs: int
+
+    def __post_init__(self) -> None:
+        for named in (self.lock, self.approval):
+            if not re.fullmatch(r"[0-9a-f]{64}", named):
+                raise LedgerError("a permit names a lock and an approval by their SHA-256 in hexadecimal")
+        if type(self.max_runs) is not int or self.max_runs < 1:
+            raise LedgerError("a permit allows one run or more")
 
 
 @dataclass(frozen=True)
@@ -88,14 +116,21 @@ class Run:
 class Spent:
     """What a run's privacy statement is made from, in units of rho and of delta.
 
+    Everything is as of the entry that says that the run was measured: a function of the chain up to there, so that
+    whoever holds that much of the chain finds the same, and a retry says the same.
+
     Attributes:
+        position: that entry.
+        day: its day, in UTC.
         seen_rho: the sum over all vectors that the run's numbers are estimated from: what its reader has seen of it.
         fresh_rho: the part of that which this run drew: what the lifetime account was charged.
         seen_delta, fresh_delta: the same of delta.
         account, lifetime: the running totals and caps.
-        amendments: every change of a cap so far.
+        amendments: every change of a cap until then.
     """
 
+    position: Head
+    day: date
     seen_rho: int
     fresh_rho: int
     account: Balance
@@ -130,8 +165,8 @@ class Ledger(Protocol):
         """Every change of a cap, oldest first."""
         ...
 
-    def amend(self, account: str, cap: Cap) -> Amendment:
-        """Changes a cap, for later charges; never to less than what is spent."""
+    def amend(self, account: str, cap: Cap, envelopes: tuple[str, ...] = ()) -> Amendment:
+        """Changes a cap, for later charges; never to less than what is spent. Stores who signed for it, unread."""
         ...
 
     def freeze(self, account: str, why_code: str) -> None:
@@ -159,6 +194,7 @@ class Ledger(Protocol):
         exploration: bool,
         lease: timedelta,
         epsilon_of: Callable[[int], str],
+        permit: Permit | None = None,
     ) -> Run:
         """Decides what a plan costs here and charges it, or resumes its unfinished run.
 
@@ -169,8 +205,11 @@ class Ledger(Protocol):
             exploration: whether this is for a notebook; what is drawn for one is never used outside.
             lease: for how long this process alone may move the run.
             epsilon_of: words units of rho as an epsilon at the conversion delta, for refusals.
+            permit: the lock and approval that the run is under. Runs of one lock that were not abandoned are counted
+                against what the approval allows; one that is resumed was counted already.
 
         Raises:
+            UsedUpError: the lock has been run as often as its approval allows; nothing was charged.
             BudgetError: it does not fit; nothing was charged.
             LedgerError: the plan is not of this ledger or snapshot, an account is frozen, or another process has it.
         """
@@ -209,7 +248,19 @@ class Ledger(Protocol):
         ...
 
     def spent_by(self, run: Run) -> Spent:
-        """What the run's statement says."""
+        """What the run's statement says, as of the entry by which it was measured.
+
+        Raises:
+            FencedError: if the run is not measured yet.
+        """
+        ...
+
+    def entries(self, until: int | None = None) -> tuple[Entry, ...]:
+        """The chain from its first entry, up to and including the one of this number, or all; every hash recomputed.
+
+        Raises:
+            LedgerError: if the chain is broken, or has no such entry.
+        """
         ...
 
     def head(self) -> Head:

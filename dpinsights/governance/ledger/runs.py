@@ -9,10 +9,12 @@ from dataclasses import astuple, dataclass
 from datetime import datetime
 
 from dpinsights.errors import InternalError, LedgerError
-from dpinsights.governance import books
-from dpinsights.governance.accountant import NOTHING, Decision, Loss, Stored, Verdict
+from dpinsights.governance import acts, books
+from dpinsights.governance.accountant import Decision, Loss, Stored, Verdict
 from dpinsights.governance.ledger.connection import Connection
 from dpinsights.governance.ledger.interface import Run
+from dpinsights.model.canonical import canonical_bytes
+from dpinsights.model.measurement import Specification
 from dpinsights.model.noisy import NoisyVector, State
 
 
@@ -25,6 +27,8 @@ class RunRow:
     account: str
     snapshot: str
     measurement_digest: str
+    lock: str | None
+    approval: str | None
     origin: str
     exploration: bool
     state: State
@@ -59,6 +63,11 @@ class Runs:
         """How many runs of an identity there were."""
         return int(self._rows("SELECT count(*) FROM runs WHERE identity = ?", identity)[0][0])
 
+    def of_lock(self, lock: str) -> int:
+        """How many runs of a lock there were that were not abandoned."""
+        counted = "SELECT count(*) FROM runs WHERE lock = ? AND state != 'abandoned'"
+        return int(self._rows(counted, lock)[0][0])
+
     def origins(self, snapshot: str) -> tuple[str, ...]:
         """The origins that a snapshot was charged with."""
         rows = self._rows("SELECT DISTINCT origin FROM runs WHERE snapshot = ?", snapshot)
@@ -70,9 +79,10 @@ class Runs:
         self._run(f"INSERT INTO runs ({_RUN}) VALUES ({', '.join('?' * len(values))})", *values)
         for item in decision.items:
             losses = (*astuple(item.account), *astuple(item.lifetime))
+            drawing = canonical_bytes(acts.specification(item.specification)).decode()
             self._run(
                 "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                *(row.run, item.key, item.cells, item.scale, item.verdict, *losses),
+                *(row.run, item.key, item.cells, drawing, item.verdict, *losses),
             )
             for vector in item.uses:
                 self._run("INSERT INTO uses VALUES (?, ?, ?)", row.run, item.key, vector.run)
@@ -132,12 +142,13 @@ class Runs:
 
     def add_vectors(self, row: RunRow, vectors: tuple[NoisyVector, ...]) -> None:
         """Stores what a run drew, which must be what it was charged for, and notes that its account sees it."""
-        charged = "SELECT key, cells, scale, lifetime_rho, lifetime_delta FROM items WHERE run = ? AND verdict = 'fresh'"
+        charged = "SELECT key, cells, specification, lifetime_rho, lifetime_delta FROM items WHERE run = ? AND verdict = 'fresh'"
         planned = {key: planned for key, *planned in self._rows(charged, row.run)}
         if len(vectors) != len(planned) or {vector.key for vector in vectors} != planned.keys():
             raise InternalError(f"run {row.run} drew other measurements than it was charged for")
         for vector in vectors:
-            cells, scale, rho, delta = planned[vector.key]
+            cells, drawing, rho, delta = planned[vector.key]
+            scale = _specification(drawing).scale
             length = len(vector.values) if vector.keys is None else 0
             if (length, vector.scale, vector.rho_units, vector.delta_units) != (cells, scale, rho, delta):
                 raise InternalError(
@@ -200,23 +211,12 @@ class Runs:
             found[key] = (*found.get(key, ()), vector)
         return found
 
-    def seen_loss(self, row: RunRow) -> Loss:
-        """The sum of the losses of the vectors that a run uses."""
-        rows = self._rows(
-            "SELECT v.rho, v.delta FROM uses u JOIN vectors v ON v.run = u.drawn_by AND v.key = u.key WHERE u.run = ?",
-            row.run,
-        )
-        return sum((Loss(rho, delta) for rho, delta in rows), NOTHING)
-
-    def fresh_loss(self, row: RunRow) -> Loss:
-        """What the lifetime account was charged for a run."""
-        rows = self._rows("SELECT lifetime_rho, lifetime_delta FROM items WHERE run = ?", row.run)
-        return sum((Loss(rho, delta) for rho, delta in rows), NOTHING)
-
     def run_books(self) -> dict[str, books.RunBook]:
         """All runs, in the form in which the entries add up."""
         found = {}
-        columns = "key, cells, scale, verdict, account_rho, account_delta, lifetime_rho, lifetime_delta"
+        columns = (
+            "key, cells, specification, verdict, account_rho, account_delta, lifetime_rho, lifetime_delta"
+        )
         for row in self._run_rows("TRUE"):
             items = self._rows(f"SELECT {columns} FROM items WHERE run = ? ORDER BY key", row.run)
             uses = self._rows("SELECT drawn_by, key FROM uses WHERE run = ?", row.run)
@@ -225,16 +225,13 @@ class Runs:
                 account=row.account,
                 snapshot=row.snapshot,
                 measurement_digest=row.measurement_digest,
+                lock=row.lock,
+                approval=row.approval,
                 origin=row.origin,
                 exploration=row.exploration,
                 state=row.state,
                 fence=row.fence,
-                items=tuple(
-                    books.ItemBook(
-                        key, cells, scale, Verdict(verdict), Loss(rho, delta), Loss(life, life_delta)
-                    )
-                    for key, cells, scale, verdict, rho, delta, life, life_delta in items
-                ),
+                items=tuple(_item_book(*item) for item in items),
                 uses=frozenset(uses),
             )
         return found
@@ -254,8 +251,10 @@ class Runs:
     def _run_rows(self, where: str, *values: object) -> list[RunRow]:
         rows = self._rows(f"SELECT {_RUN} FROM runs WHERE {where} ORDER BY rowid", *values)
         found = []
-        for run, identity, account, snapshot, digest, origin, exploration, state, fence, owner, until in rows:
-            known = (run, identity, account, snapshot, digest, origin)
+        for row in rows:
+            run, identity, account, snapshot, digest, lock, approval, origin, exploration, *held = row
+            state, fence, owner, until = held
+            known = (run, identity, account, snapshot, digest, lock, approval, origin)
             lease_until = datetime.fromisoformat(until)
             found.append(RunRow(*known, bool(exploration), State(state), fence, owner, lease_until))
         return found
@@ -266,6 +265,17 @@ class Runs:
         if changed != 1:
             raise InternalError(f"run {row.run} changed inside a transaction")
         return self.run(row.run)
+
+
+def _specification(drawing: str) -> Specification:
+    return books.specification(json.loads(drawing))
+
+
+def _item_book(
+    key: str, cells: int, drawing: str, verdict: str, rho: int, delta: int, life: int, life_delta: int
+) -> books.ItemBook:
+    losses = (Loss(rho, delta), Loss(life, life_delta))
+    return books.ItemBook(key, cells, _specification(drawing), Verdict(verdict), *losses)
 
 
 def _keys_digest(threshold: int, keys: str) -> str:

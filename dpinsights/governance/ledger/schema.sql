@@ -1,4 +1,4 @@
--- The ledger's stored format, version 2. It is prose for whoever has to read a ledger without this package.
+-- The ledger's stored format, version 3. It is prose for whoever has to read a ledger without this package.
 --
 -- The truth is the table `entries`: a chain of acts in the order of `seq`. Every other table but `vectors` and
 -- `discovered` can be computed from it (governance/books.py does, and `check` compares). A kind of entry is never
@@ -11,6 +11,8 @@
 -- Versions:
 --   1  the first.
 --   2  the table `discovered`.
+--   3  the policy's digest; locks and approvals of runs; specifications of draws; signatures of amendments. Before 1.0 a
+--      ledger of another version is refused, never carried over, so kinds of entries could gain fields once more.
 
 -- The one row that says whose ledger this is. `last_at` is the instant of the last act, for the clock check alone: the
 -- entries carry days, because instants of consecutive acts would tell how long a private computation took. If a wrong
@@ -19,6 +21,7 @@ CREATE TABLE ledger (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     partnership TEXT NOT NULL,
     policy TEXT NOT NULL,
+    policy_digest TEXT NOT NULL,     -- of the policy that it was opened from
     conversion_delta TEXT NOT NULL,  -- a decimal
     discovery_delta TEXT NOT NULL,
     last_at TEXT NOT NULL            -- ISO 8601, UTC
@@ -62,29 +65,35 @@ CREATE TABLE snapshots (
 ) STRICT;
 
 -- One report's way: charged, drawing, measured, released or abandoned. Only the process that holds the latest `fence`
--- moves a run; `owner` and `lease_until` say who that is and until when nobody else may take it.
+-- moves a run; `owner` and `lease_until` say who that is and until when nobody else may take it. `lock` and `approval`
+-- are the digests of what a run for a party was permitted by, or null; runs that are not abandoned count against it.
 CREATE TABLE runs (
     run TEXT PRIMARY KEY,
     identity TEXT NOT NULL,
     account TEXT NOT NULL REFERENCES accounts (account),
     snapshot TEXT NOT NULL REFERENCES snapshots (snapshot),
     measurement_digest TEXT NOT NULL,
+    lock TEXT,
+    approval TEXT,
     origin TEXT NOT NULL CHECK (origin IN ('real', 'synthetic')),
     exploration INTEGER NOT NULL CHECK (exploration IN (0, 1)),
     state TEXT NOT NULL CHECK (state IN ('charged', 'drawing', 'measured', 'released', 'abandoned')),
     fence INTEGER NOT NULL CHECK (fence >= 1),
     owner TEXT NOT NULL,
-    lease_until TEXT NOT NULL
+    lease_until TEXT NOT NULL,
+    CHECK ((lock IS NULL) = (approval IS NULL))
 ) STRICT;
 
 CREATE UNIQUE INDEX runs_unfinished_once ON runs (identity) WHERE state IN ('charged', 'drawing', 'measured');
 
 -- What was decided about each of a run's measurements, when it was charged: free, shown or fresh, and what that cost.
+-- `specification` is what OpenDP's map needs to state the loss of a fresh draw again, its scale too: a JSON
+-- object as in the entry.
 CREATE TABLE items (
     run TEXT NOT NULL REFERENCES runs (run),
     key TEXT NOT NULL,
     cells INTEGER NOT NULL CHECK (cells >= 0),
-    scale REAL NOT NULL CHECK (scale > 0),
+    specification TEXT NOT NULL,
     verdict TEXT NOT NULL CHECK (verdict IN ('free', 'shown', 'fresh')),
     account_rho INTEGER NOT NULL CHECK (account_rho BETWEEN 0 AND 4611686018427387904),
     account_delta INTEGER NOT NULL CHECK (account_delta BETWEEN 0 AND 4611686018427387904),

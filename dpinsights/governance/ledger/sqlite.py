@@ -15,11 +15,21 @@ from pathlib import Path
 from typing import Self
 
 from dpinsights.errors import InternalError, LedgerError
-from dpinsights.governance import accountant, acts, books, chain
+from dpinsights.governance import accountant, acts, books, chain, spending
 from dpinsights.governance.accountant import LIFETIME, units
+from dpinsights.governance.chain import Entry
 from dpinsights.governance.ledger import interface
 from dpinsights.governance.ledger.connection import Connection
-from dpinsights.governance.ledger.interface import Amendment, Cap, FencedError, Head, Run, Snapshot, Spent
+from dpinsights.governance.ledger.interface import (
+    Amendment,
+    Cap,
+    FencedError,
+    Head,
+    Permit,
+    Run,
+    Snapshot,
+    Spent,
+)
 from dpinsights.governance.ledger.runs import RunRow, Runs
 from dpinsights.governance.ledger.tables import Facts, Tables
 from dpinsights.governance.states import Course, course, may_step
@@ -51,6 +61,7 @@ class SqliteLedger:
         *,
         partnership: str,
         policy_name: str,
+        policy_digest: str,
         conversion_delta: Decimal,
         discovery_delta: Decimal,
         lifetime: Cap,
@@ -60,7 +71,7 @@ class SqliteLedger:
     ) -> Self:
         """Makes a partnership's ledger, once; caps arrive in ledger units, rounded down.
 
-        Every account may spend the whole discovery delta, and the lifetime account too.
+        `policy_digest` says to the letter which policy the caps are from. Every account may spend the whole discovery delta, and the lifetime account too.
 
         Raises:
             LedgerError: if there is one already, or a name or a cap can't be stored.
@@ -76,7 +87,9 @@ class SqliteLedger:
             units(cap.rho_units, f"the cap of {name}")
         deltas = Delta(conversion=conversion_delta, discovery=discovery_delta)
         cap_delta = units(int(deltas.discovery * DELTA_UNITS), "the discovery delta")
-        facts = Facts(partnership, policy_name, deltas, chain.utc(clock()))
+        facts = Facts(
+            partnership, policy_name, _digest(policy_digest, "a policy's digest"), deltas, chain.utc(clock())
+        )
         Connection.create(path, lambda connection: Tables(connection).begin(facts, caps, cap_delta))
         return cls.open(path, clock=clock, owner=owner)
 
@@ -123,7 +136,7 @@ class SqliteLedger:
         with self._connection.reading():
             return self._amendments()
 
-    def amend(self, account: str, cap: Cap) -> Amendment:
+    def amend(self, account: str, cap: Cap, envelopes: tuple[str, ...] = ()) -> Amendment:
         """Changes a cap."""
         units(cap.rho_units, f"the cap of {account}")
         with self._connection.writing():
@@ -132,9 +145,8 @@ class SqliteLedger:
             accountant.not_below_spent(balance, cap.rho_units)
             self._tables.set_cap(account, cap)
             before = Cap(balance.cap_rho, balance.cap_epsilon)
-            return books.amendment(
-                self._tables.append("amended", acts.amended(account, before, cap, now.date()))
-            )
+            body = acts.amended(account, before, cap, envelopes, now.date())
+            return books.amendment(self._tables.append("amended", body))
 
     def freeze(self, account: str, why_code: str) -> None:
         """Refuses charges and draws on an account."""
@@ -183,6 +195,7 @@ class SqliteLedger:
         exploration: bool,
         lease: timedelta,
         epsilon_of: Callable[[int], str],
+        permit: Permit | None = None,
     ) -> Run:
         """Decides and charges, or resumes."""
         if lease <= timedelta(0):
@@ -202,8 +215,9 @@ class SqliteLedger:
             )
             account, lifetime = self._tables.balance(plan.account), self._tables.balance(LIFETIME)
             accountant.not_frozen(account, lifetime)
+            lock, approval = (permit.lock, permit.approval) if permit else (None, None)
             identity = accountant.identity(
-                plan, draws, snapshot=snapshot, origin=origin, exploration=exploration
+                plan, draws, snapshot=snapshot, origin=origin, exploration=exploration, lock=lock
             )
             unfinished = self._runs.unfinished(identity)
             if unfinished is not None:
@@ -218,6 +232,8 @@ class SqliteLedger:
                         )
                     case Course.REPLACE:
                         self._move(unfinished, State.ABANDONED, now, why="died-drawing")
+            if permit is not None:
+                accountant.not_used_up(plan, self._runs.of_lock(permit.lock), permit.max_runs)
             decision = accountant.decide(
                 plan,
                 draws,
@@ -233,6 +249,8 @@ class SqliteLedger:
                 account=plan.account,
                 snapshot=snapshot,
                 measurement_digest=plan.measurement_digest,
+                lock=lock,
+                approval=approval,
                 origin=origin,
                 exploration=exploration,
                 state=State.CHARGED,
@@ -253,6 +271,7 @@ class SqliteLedger:
                     origin=origin,
                     exploration=exploration,
                     snapshot=snapshot,
+                    permit=permit,
                     day=now.date(),
                 ),
             )
@@ -276,8 +295,7 @@ class SqliteLedger:
 
     def finish(self, run: Run, release_digest: str) -> Run:
         """Measured to released."""
-        if not re.fullmatch(r"[0-9a-f]{64}", release_digest):
-            raise LedgerError("a release's digest is a SHA-256 in hexadecimal")
+        _digest(release_digest, "a release's digest")
         with self._connection.writing():
             now = self._now()
             return self._move(
@@ -322,17 +340,20 @@ class SqliteLedger:
     def spent_by(self, run: Run) -> Spent:
         """What the statement says."""
         with self._connection.reading():
-            row = self._runs.run(run.id)
-            seen, fresh = self._runs.seen_loss(row), self._runs.fresh_loss(row)
-            return Spent(
-                seen_rho=seen.rho,
-                fresh_rho=fresh.rho,
-                seen_delta=seen.delta,
-                fresh_delta=fresh.delta,
-                account=self._tables.balance(row.account),
-                lifetime=self._tables.balance(LIFETIME),
-                amendments=self._amendments(),
+            spent = spending.spent_by(chain.verified(self._tables.entries()), run.id)
+        if spent is None:
+            raise FencedError(f"run {run.id} is not measured yet: its statement is of what was measured")
+        return spent
+
+    def entries(self, until: int | None = None) -> tuple[Entry, ...]:
+        """The chain, or its beginning."""
+        with self._connection.reading():
+            found = tuple(chain.verified(self._tables.entries()))
+        if until is not None and not 1 <= until <= len(found):
+            raise LedgerError(
+                f"the ledger has {len(found)} entries and no entry {until}: ask for one that it has"
             )
+        return found[:until]
 
     def head(self) -> Head:
         """The last entry."""
@@ -357,6 +378,7 @@ class SqliteLedger:
                 books.Books(
                     partnership=facts.partnership,
                     policy=facts.policy,
+                    policy_digest=facts.policy_digest,
                     deltas=facts.deltas,
                     balances={balance.account: balance for balance in self._tables.balances()},
                     snapshots=self._tables.snapshots(),
@@ -397,6 +419,12 @@ class SqliteLedger:
         taken = self._runs.take_over(row, self._owner, now + lease)
         self._tables.append("resumed", acts.resumed(taken.run, taken.fence, now.date()))
         return self._runs.noun(taken, resumed=True)
+
+
+def _digest(text: str, what: str) -> str:
+    if not re.fullmatch(r"[0-9a-f]{64}", text):
+        raise LedgerError(f"{what} is a SHA-256 in hexadecimal")
+    return text
 
 
 def _slug(text: str, what: str) -> None:

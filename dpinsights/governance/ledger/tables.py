@@ -24,6 +24,7 @@ class Facts:
 
     partnership: str
     policy: str
+    policy_digest: str
     deltas: Delta
     last_at: datetime
 
@@ -39,27 +40,27 @@ class Tables:
         """The first rows of a new ledger; `caps` names the lifetime account first."""
         delta = facts.deltas
         self._run(
-            "INSERT INTO ledger VALUES (1, ?, ?, ?, ?, ?)",
-            *(facts.partnership, facts.policy, plain(delta.conversion), plain(delta.discovery)),
-            facts.last_at.isoformat(),
+            "INSERT INTO ledger VALUES (1, ?, ?, ?, ?, ?, ?)",
+            *(facts.partnership, facts.policy, facts.policy_digest),
+            *(plain(delta.conversion), plain(delta.discovery), facts.last_at.isoformat()),
         )
         for position, (account, cap) in enumerate(caps.items()):
             self._run(
                 "INSERT INTO accounts VALUES (?, ?, ?, ?, ?, 0, 0, NULL)",
                 *(position, account, cap.rho_units, cap_delta, cap.epsilon),
             )
-        body = acts.opened(facts.partnership, facts.policy, delta, caps, cap_delta, facts.last_at.date())
-        self.append("opened", body)
+        whose = (facts.partnership, facts.policy, facts.policy_digest)
+        self.append("opened", acts.opened(*whose, delta, caps, cap_delta, facts.last_at.date()))
 
     def facts(self) -> Facts:
         """Whose ledger this is."""
-        columns = "partnership, policy, conversion_delta, discovery_delta, last_at"
+        columns = "partnership, policy, policy_digest, conversion_delta, discovery_delta, last_at"
         rows = self._rows(f"SELECT {columns} FROM ledger")
         if not rows:
             raise LedgerError("the ledger does not say whose it is: restore the last sound copy")
-        [(partnership, policy, conversion, discovery, last)] = rows
+        [(partnership, policy, policy_digest, conversion, discovery, last)] = rows
         deltas = Delta(conversion=Decimal(conversion), discovery=Decimal(discovery))
-        return Facts(partnership, policy, deltas, datetime.fromisoformat(last))
+        return Facts(partnership, policy, policy_digest, deltas, datetime.fromisoformat(last))
 
     def set_last_at(self, now: datetime) -> None:
         """Notes the instant of an act."""

@@ -1,0 +1,48 @@
+"""What a run's statement says, from the chain alone: whoever holds the entries finds the same as the ledger that wrote them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+from dpinsights.governance import books
+from dpinsights.governance.accountant import LIFETIME, NOTHING
+from dpinsights.governance.chain import Entry
+from dpinsights.governance.ledger.interface import Head, Spent
+
+
+def spent_by(entries: Iterable[Entry], run: str) -> Spent | None:
+    """What a run spent, and what its accounts held, as of the entry by which it was measured; None if there is none.
+
+    Args:
+        entries: a sound chain from its first entry; what follows the run's measuring is not looked at.
+        run: the run's id.
+    """
+    prefix = measured(entries, run)
+    if prefix is None:
+        return None
+    last, sums = prefix[-1], books.replay(prefix)
+    book = sums.runs[run]
+    seen = sum((sums.vectors[vector].loss for vector in book.uses), NOTHING)
+    fresh = sum((item.lifetime for item in book.items), NOTHING)
+    return Spent(
+        position=Head(last.seq, last.hash),
+        day=date.fromisoformat(last.data["day"]),
+        seen_rho=seen.rho,
+        fresh_rho=fresh.rho,
+        seen_delta=seen.delta,
+        fresh_delta=fresh.delta,
+        account=sums.balances[book.account],
+        lifetime=sums.balances[LIFETIME],
+        amendments=sums.amendments,
+    )
+
+
+def measured(entries: Iterable[Entry], run: str) -> tuple[Entry, ...] | None:
+    """The chain up to and including the entry by which a run was measured."""
+    prefix = []
+    for entry in entries:
+        prefix.append(entry)
+        if entry.type == "measured" and entry.data["run"] == run:
+            return tuple(prefix)
+    return None
