@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from dpinsights.governance.approvals.amendment import amendments_signed
 from dpinsights.governance.approvals.receipt import Receipt
 from dpinsights.governance.chain import Entry
 from dpinsights.governance.extract import FILE as LEDGER
 from dpinsights.model.names import EXPLORATION
-from dpinsights.verification.evidence import Evidence
+from dpinsights.verification.evidence import RELEASE, Evidence
 from dpinsights.verification.findings import Finding, failed, passed
 
 
@@ -116,3 +117,29 @@ def _charged(data: dict[str, Any], evidence: Evidence) -> Iterator[tuple[str, ob
 
 def _named(seq: int, hash: str) -> str:
     return f"entry {seq} {hash}"
+
+
+def caps(evidence: Evidence) -> Iterator[Finding]:
+    """Every cap that was raised: by whom it was signed; and the release shows every change."""
+    entries, books, release = evidence.entries, evidence.books, evidence.release
+    if entries is None or books is None:
+        yield failed("unchecked", LEDGER, "caps")
+        return
+    unsigned = {one.seq: one.why for one in amendments_signed(entries, evidence.trust)}
+    for change in books.amendments:
+        said = {
+            "account": change.account,
+            "before": change.before.epsilon,
+            "after": change.after.epsilon,
+            "day": change.day,
+        }
+        place = f"entry {change.seq}"
+        if change.seq in unsigned:
+            yield failed("cap-changed", LEDGER, place, **said, why=unsigned[change.seq])
+        else:
+            yield passed("cap-changed", LEDGER, place, **said)
+        if release is not None and not any(
+            change.day in line and change.account in line and change.after.epsilon in line
+            for line in release.statement.amendments
+        ):
+            yield failed("cap-changed", RELEASE, place, **said, why="the release doesn't say so")

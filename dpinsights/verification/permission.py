@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from dpinsights.governance.approvals.approval import Approved, approved
 from dpinsights.governance.approvals.errors import ApprovalError
 from dpinsights.governance.approvals.lock import Lock
 from dpinsights.model.noisy import State
+from dpinsights.model.numbers import plain
 from dpinsights.model.release import Release
 from dpinsights.verification.evidence import LOCK, RELEASE, Evidence
 from dpinsights.verification.findings import Finding, failed, passed
@@ -52,13 +53,23 @@ def _signatures(evidence: Evidence, lock: Lock) -> Iterator[Finding]:
     except ApprovalError as fault:
         yield failed("approval-signed", LOCK, why=fault)
         return
+    persons = _persons((one.owner, one.terms.role) for one in found.approvals)
+    came = evidence.release.provenance if evidence.release else None
+    named = _persons((one.owner, one.role) for one in came.signatures) if came else persons
     if found.digest != facts.approval:
         why = f"the signatures are others than the receipt names: {found.digest}, not {facts.approval}"
         yield failed("approval-signed", LOCK, why=why)
+    elif named != persons:
+        yield failed(
+            "approval-signed", LOCK, why=f"the release names {named}, and those who signed are {persons}"
+        )
     else:
-        persons = ", ".join(f"{one.owner} ({one.terms.role})" for one in found.approvals)
         yield passed("approval-signed", LOCK, day=facts.released_on, persons=persons)
     yield from _runs(evidence, lock, found)
+
+
+def _persons(signed: Iterable[tuple[str, str]]) -> str:
+    return ", ".join(sorted(f"{owner} ({role})" for owner, role in signed))
 
 
 def _runs(evidence: Evidence, lock: Lock, found: Approved) -> Iterator[Finding]:
@@ -83,6 +94,7 @@ def _compared(evidence: Evidence, lock: Lock, release: Release) -> Iterator[tupl
         yield f"{name}_digest", str(data["digests"][name]), getattr(release, f"{name}_digest")
     yield "start", data["report"]["period"]["start"], release.start.isoformat()
     yield "until", data["report"]["period"]["until"], release.until.isoformat()
+    yield from _worded(data["report"], release)
     yield "snapshot_map", data["map_version"], release.statement.snapshot_map
     for name, version in data["versions"].items():
         yield f"versions.{name}", version, ".".join(facts.versions.get(name, "").split(".")[:2])
@@ -95,6 +107,32 @@ def _compared(evidence: Evidence, lock: Lock, release: Release) -> Iterator[tupl
     for name in sorted({*signed, *found}):
         yield name, signed.get(name, "no such file"), found.get(name, "no such file")
     yield from _drawn(evidence, data)
+
+
+def _worded(report: Mapping[str, Any], release: Release) -> Iterator[tuple[str, str, str]]:
+    """What stands on the pages beside the numbers: titles, summary, the approval's fields, which questions there are."""
+    yield "confidence", report["confidence"], plain(release.confidence)
+    for name in ("title", "summary"):
+        if name in report:
+            yield name, _names(report[name]), _names(getattr(release, name))
+    signed = {name: _names(text) for name, text in report.get("approval", {}).items() if name != "_"}
+    for name in sorted({*signed, *release.terms}):
+        yield f"approval.{name}", signed.get(name, ""), _names(release.terms.get(name))
+    queries = dict(report["queries"])
+    yield (
+        "queries",
+        " ".join(queries),
+        " ".join(dict.fromkeys(one.name.split(".")[0] for one in release.tables)),
+    )
+    for table in release.tables:
+        query = queries.get(table.name, {})
+        for name in ("title", "note"):
+            if name in query:
+                yield f"{table.name}.{name}", _names(query[name]), _names(getattr(table, name))
+
+
+def _names(names: Mapping[str, str] | None) -> str:
+    return "; ".join(f"{language}: {text}" for language, text in sorted((names or {}).items()))
 
 
 def _drawn(evidence: Evidence, data: dict[str, Any]) -> Iterator[tuple[str, str, str]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from dpinsights.governance.approvals.receipt import FILE as RECEIPT
 from dpinsights.governance.approvals.receipt import ReceiptFacts, differing, facts_of
+from dpinsights.model.release import Provenance
 from dpinsights.verification.evidence import RELEASE, Evidence
 from dpinsights.verification.findings import Finding, failed, passed
 
@@ -54,13 +55,14 @@ def facts(evidence: Evidence) -> Iterator[Finding]:
     if theirs is None:
         yield failed("unchecked", RELEASE, "facts")
         return
+    came = release.provenance or Provenance(0, "")  # and then it is refused
     ours = facts_of(
         release,
         run=theirs.run,
-        seq=theirs.seq,
-        hash=theirs.hash,
-        lock=theirs.lock,
-        approval=theirs.approval,
+        seq=came.seq,
+        hash=came.hash,
+        lock=came.lock,
+        approval=came.approval,
         python=theirs.versions.get("python", ""),
     )
     wrong = [
@@ -86,4 +88,4 @@ def facts(evidence: Evidence) -> Iterator[Finding]:
 
 def _said(facts: ReceiptFacts, name: str) -> str:
     said = getattr(facts, name)
-    return dict(said).__repr__() if name == "versions" else str(said)
+    return ", ".join(f"{one} {number}" for one, number in said.items()) if name == "versions" else str(said)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from importlib.metadata import version
 
@@ -15,7 +16,7 @@ from dpinsights.mechanisms.stated import mechanism_of, units_of
 from dpinsights.mechanisms.threshold import KeyThreshold, delta_units_up
 from dpinsights.model.measurement import Specification
 from dpinsights.model.noisy import Balance
-from dpinsights.model.release import Release, Spending
+from dpinsights.model.release import NoiseFact, Release, Spending
 from dpinsights.verification.evidence import RELEASE, Evidence
 from dpinsights.verification.findings import Finding, failed, passed
 
@@ -71,6 +72,7 @@ def spending(evidence: Evidence) -> Iterator[Finding]:
         for name, ours, theirs in _sums(books, run, account, lifetime, release)
         if ours != theirs
     ]
+    wrong += _noise(books, run, release)
     said = release.statement
     yield from wrong or [
         passed(
@@ -103,6 +105,29 @@ def _sums(
         yield name, spent(Loss(balance.spent_rho, balance.spent_delta)), getattr(said, name)
         cap = Loss(balance.cap_rho, balance.cap_delta)
         yield f"{name}_cap", spent(cap), getattr(said, f"{name}_cap")
+
+
+def _noise(books: Books, run: RunBook, release: Release) -> list[Finding]:
+    """The noise that a table states and is not among what its run drew or used: scale, sensitivity, cost."""
+    drawn = [_drawn(books.runs[of], key) for of, key in sorted(run.uses)]
+    found = []
+    for table in release.tables:
+        for noise in table.noise:
+            # Of several draws, combined, the sum alone is known: it is in the statement's.
+            if noise.draws == 1 and not any(_states(noise, item) for item in drawn):
+                theirs = f"scale {noise.scale}, {noise.rho_units} units of rho, {noise.delta_units} of delta"
+                place = f"{table.name}: {noise.role}"
+                found.append(failed("spending", RELEASE, place, ours="no such draw", theirs=theirs))
+    return found
+
+
+def _states(noise: NoiseFact, item: ItemBook) -> bool:
+    drawn = item.specification
+    return (
+        (noise.rho_units, noise.delta_units) == (item.lifetime.rho, item.lifetime.delta)
+        and math.isclose(noise.scale, drawn.scale, rel_tol=1e-9)
+        and drawn.l2_squared in (None, noise.l2_squared)
+    )
 
 
 def _two(books: Books, run: RunBook) -> Loss:

@@ -24,6 +24,7 @@ CHECKS: tuple[Check, ...] = (
     books.chain,
     books.earlier,
     books.run,
+    books.caps,
     spending.losses,
     spending.spending,
     pages.pages,
