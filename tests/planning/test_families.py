@@ -83,7 +83,7 @@ def planned(queries: dict[str, dict[str, object]]) -> Plan:
             "report": "r",
             "version": 1,
             "contract": "bank-shop",
-            "audience": "bank",
+            "audience": "exploration",
             "account": "exploration",
             "period": {"from": "2017-01-01", "until": "2018-01-01"},
             "budget": {"epsilon": 1},
