@@ -13,6 +13,7 @@ from typing import Any
 from dpinsights.errors import DpInsightsError
 from dpinsights.exporting.folder import ReleaseFolder
 from dpinsights.exporting.telling import Telling
+from dpinsights.governance.approvals.amendment import amendments_signed
 from dpinsights.governance.approvals.approval import Approval, Approved, approved
 from dpinsights.governance.approvals.receipt import Receipt, read_receipt
 from dpinsights.model.approval import ApprovalField
@@ -165,7 +166,8 @@ class _Told:
 
     def _charge(self) -> dict[str, Any]:
         """The body of this release's charge, or nothing."""
-        run = self.folder.release.release.removeprefix(f"{self.folder.release.report}-")
+        named = self.folder.release.release.removeprefix(f"{self.folder.release.report}-")
+        run = self.receipt.facts.run if isinstance(self.receipt, Receipt) else named
         bodies = (entry.data for entry in self.folder.entries if entry.type == "charged")
         return next((body for body in bodies if body["run"] == run), {})
 
@@ -181,6 +183,8 @@ class _Told:
         yield 6, self._released("unit", *telling.facts)
         yield 6, self._released("limits", *telling.limits)
         yield 7, self._released("losses", *telling.spending)
+        amended = tuple(str(change) for change in self.folder.release.statement.amendments) or (telling.say("amendments_none"),)
+        yield 7, self._released("amendments", *amended)
         yield 7, Field("refresh", "lock", self._refresh())
         yield 8, self._released("noise", *telling.mechanisms)
         yield 8, self._released("methods", *telling.statement("methods"))
@@ -233,6 +237,7 @@ class _Told:
                 "terms", lambda found: (telling.say("terms", max_runs=found.max_runs, until=found.until),)
             ),
         )
+        yield 15, self._raises()
         yield 16, self._from_receipt("receipt", self._receipt_line)
         yield 16, self._from_receipt("position", lambda found: telling.say("receipt_position", seq=found.facts.seq, hash=found.facts.hash))  # fmt: skip
         yield (
@@ -243,6 +248,19 @@ class _Told:
         yield 17, self._released("plain", telling.statement_line)
         yield 17, self._fixed("no_conclusion", telling.words.text("unprotected_7"))
         yield 17, self._signed("contact")
+
+    def _raises(self) -> Field:
+        """Whether every cap that the ledger says was raised has enough signatures."""
+        if not self.folder.entries:
+            return Field("raises", "ledger", ())
+        unsigned = amendments_signed(self.folder.entries, self.trust)
+        faults = [
+            self.telling.say("raise_unsigned", seq=one.seq, account=one.account, why=one.why)
+            for one in unsigned
+        ]
+        return Field(
+            "raises", "ledger", () if faults else (self.telling.say("raises_signed"),), "\n".join(faults)
+        )
 
     def _from_approval(self, key: str, lines: Callable[[Approved], tuple[str, ...]]) -> Field:
         found = self.approval

@@ -15,6 +15,7 @@ from dpinsights.exporting.checklist import ROWS, Field, checklist
 from dpinsights.exporting.folder import read_folder
 from dpinsights.exporting.phrases import PHRASES
 from dpinsights.governance.approvals.errors import LockError
+from dpinsights.governance.chain import link
 from dpinsights.reporting.words import Words
 from tests.exporting import house
 from tests.governance.approvals.house import signed
@@ -135,6 +136,16 @@ def test_exploration_is_what_the_ledger_says_it_was_charged(tmp_path: Path) -> N
         f"The account “exploration” had been charged ρ = 0.00250 in this ledger by entry {len(entries)}.",
     )
     assert "ρ = 0 in" in fields(tmp_path / "b", house.files())["explored"].lines[0]
+
+
+def test_a_cap_that_was_raised_without_signatures_does_not_hold(tmp_path: Path) -> None:
+    entries = list(house.chain())
+    caps = {"before": {"cap_rho": 1, "cap_epsilon": "4"}, "after": {"cap_rho": 2, "cap_epsilon": "5"}}
+    raised = {"account": "jd", **caps, "envelopes": [], "day": house.DAY}
+    entries.append(link(entries[-1], "amended", raised))
+    assert fields(tmp_path / "a", house.files())["raises"].state == "filled"
+    found = fields(tmp_path / "b", house.files(entries=entries))["raises"]
+    assert found.state == "faulty" and f"Entry {len(entries)} raised the cap of jd" in found.fault
 
 
 def test_columns_carry_their_classes(tmp_path: Path) -> None:

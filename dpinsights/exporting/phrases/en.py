@@ -13,7 +13,7 @@ ENGLISH: Mapping[str, str] = {
     "mechanism_margin": "{what}: {mechanism}; scale σ {scale}; {sensitivity}; ρ = {rho}; margin ±{margin}",
     "limit_groups": "a customer counts in at most {n} groups",
     "limit_rows": "at most {n} rows of a customer are used",
-    "limit_bounds": "a contribution is clamped to {low} to {high}{unit}",
+    "limit_bounds": "a contribution is clamped between {low} and {high}{unit}",
     "limit_none": "a customer counts once at most in each number",
     "explored": "The account “exploration” had been charged ρ = {rho} in this ledger by entry {seq}.",
     # The page
@@ -89,6 +89,7 @@ ENGLISH: Mapping[str, str] = {
     "part_unit": "Unit and adjacency",
     "part_limits": "Limits and bounds",
     "part_losses": "Losses and caps",
+    "part_amendments": "Changes of caps",
     "part_refresh": "Refresh of caps",
     "part_noise": "Mechanisms",
     "part_methods": "Intervals",
@@ -109,6 +110,7 @@ ENGLISH: Mapping[str, str] = {
     "part_author": "Author",
     "part_signatures": "Signatures",
     "part_terms": "Runs and validity",
+    "part_raises": "Raised caps",
     "part_receipt": "Receipt",
     "part_position": "Ledger position",
     "part_digests": "Digests of files",
@@ -121,6 +123,7 @@ ENGLISH: Mapping[str, str] = {
     "population_any": "customers of either party",
     "population_one": "customers of {party}",
     "snapshot": "{snapshot}, by its name in the ledger; account map {map}",
+    "amendments_none": "No cap had been changed.",
     "refresh_never": "The account has no period: its cap, like the lifetime cap, never refreshes.",
     "refresh_month": "The account has a cap of ε = {epsilon} for each calendar month besides; the caps for ever never refresh.",
     "refresh_quarter": (
@@ -128,8 +131,8 @@ ENGLISH: Mapping[str, str] = {
     ),
     "refresh_year": "The account has a cap of ε = {epsilon} for each calendar year besides; the caps for ever never refresh.",
     "side_channels": (
-        "Noise is drawn in whole numbers by OpenDP, so no rounding of floating-point numbers leaks. No duration, row "
-        "count or value is printed; messages of the engine are replaced. A report asks fixed questions, so nobody can "
+        "Noise is drawn by OpenDP, and what is added is in whole numbers, not rounded from floating point. No duration, "
+        "row count or value is printed; messages of the engine are replaced. A report asks fixed questions, so nobody can "
         "time queries of their own."
     ),
     "model_central": (
@@ -143,6 +146,8 @@ ENGLISH: Mapping[str, str] = {
     "signature": "{owner}, as {role}, on {signed_on}, until {until}, for at most {max_runs} runs",
     "signature_of": "{owner} of {party}, as {role}, on {signed_on}, until {until}, for at most {max_runs} runs",
     "signature_comment": "{line}: “{comment}”",
+    "raises_signed": "Every cap that was raised until then carries enough signatures.",
+    "raise_unsigned": "Entry {seq} raised the cap of {account} without enough signatures: {why}",
     "role_author": "author",
     "role_owner": "owner of data",
     "role_compliance": "compliance",

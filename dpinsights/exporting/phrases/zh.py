@@ -88,6 +88,7 @@ CHINESE: Mapping[str, str] = {
     "part_unit": "单位与相邻关系",
     "part_limits": "限制与界限",
     "part_losses": "损失与上限",
+    "part_amendments": "上限的变更",
     "part_refresh": "上限是否恢复",
     "part_noise": "机制",
     "part_methods": "区间",
@@ -108,6 +109,7 @@ CHINESE: Mapping[str, str] = {
     "part_author": "作者",
     "part_signatures": "签名",
     "part_terms": "运行次数与有效期",
+    "part_raises": "上限的提高",
     "part_receipt": "凭证",
     "part_position": "账本位置",
     "part_digests": "文件摘要",
@@ -120,12 +122,13 @@ CHINESE: Mapping[str, str] = {
     "population_any": "任一方的客户",
     "population_one": "{party}的客户",
     "snapshot": "{snapshot}（账本中的名称）；账户映射：{map}",
+    "amendments_none": "上限未曾变更。",
     "refresh_never": "该账户没有周期：其上限与终身上限一样，永不恢复。",
     "refresh_month": "该账户每个自然月另有上限ε = {epsilon}；终身上限永不恢复。",
     "refresh_quarter": "该账户每个自然季度另有上限ε = {epsilon}；终身上限永不恢复。",
     "refresh_year": "该账户每个自然年另有上限ε = {epsilon}；终身上限永不恢复。",
     "side_channels": (
-        "噪声由OpenDP以整数抽取，不存在浮点舍入造成的泄露。不输出耗时、行数或任何数据值；引擎的错误信息一律替换。"
+        "噪声由OpenDP抽取；所加噪声为整数，并非由浮点数舍入而来。不输出耗时、行数或任何数据值；引擎的错误信息一律替换。"
         "报告只回答固定的问题，因此无人能对自己的查询计时。"
     ),
     "model_central": "集中式：由双方信任的操作人员在合并后的记录上运行dpinsights；接收方只得到带噪声的数字。",
@@ -137,6 +140,8 @@ CHINESE: Mapping[str, str] = {
     "signature": "{owner}，以{role}身份，{signed_on}签名，有效至{until}（不含），至多运行{max_runs}次",
     "signature_of": "{party}的{owner}，以{role}身份，{signed_on}签名，有效至{until}（不含），至多运行{max_runs}次",
     "signature_comment": "{line}：“{comment}”",
+    "raises_signed": "截至当时，每次提高上限均有足够的签名。",
+    "raise_unsigned": "第{seq}条提高了账户{account}的上限，但签名不足：{why}",
     "role_author": "作者",
     "role_owner": "数据所有者",
     "role_compliance": "合规",
