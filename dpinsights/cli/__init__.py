@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from dpinsights.cli import approvals, budgets, exports, reports, verifying
+from dpinsights.cli import approvals, budgets, exports, ledgers, reports, verifying
 from dpinsights.cli.shared import app, err
 from dpinsights.errors import DpInsightsError
 
-__all__ = ["app", "approvals", "budgets", "err", "exports", "main", "reports", "verifying"]
+__all__ = ["app", "approvals", "budgets", "err", "exports", "ledgers", "main", "reports", "verifying"]
 
 
 def main() -> None:
