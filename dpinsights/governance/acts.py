@@ -7,10 +7,12 @@ count, a size, a reason in free text, or a time finer than a day.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from dpinsights.errors import LedgerError
 from dpinsights.governance.accountant import Decision, Item, Loss
 from dpinsights.governance.ledger.interface import Cap, Permit, Snapshot
 from dpinsights.model.measurement import Specification
@@ -94,7 +96,13 @@ def moved(run: str, fence: int, day: date, **facts: str) -> Body:
 
 
 def amended(account: str, before: Cap, after: Cap, envelopes: tuple[str, ...], day: date) -> Body:
-    """A cap was changed; who signed for it, to the letter."""
+    """A cap was changed; who signed for it, to the letter.
+
+    Raises:
+        LedgerError: if a signed text is not in Unicode's normal form, in which alone a body is stored.
+    """
+    if any(not unicodedata.is_normalized("NFC", text) for text in envelopes):
+        raise LedgerError("a signed envelope can't be kept to the letter: sign again with dpinsights approve")
     return {
         "account": account,
         "before": _cap(before),

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dpinsights.governance.ledger.interface import Cap, Ledger, Run
+from dpinsights.governance.ledger.interface import Cap, Ledger, Permit, Run
 from dpinsights.governance.ledger.sqlite import SqliteLedger
 from dpinsights.model.measurement import Draw, Measurement, Relation
 from dpinsights.model.noisy import Balance, NoisyVector
@@ -136,6 +136,7 @@ class House:
         exploration: bool = False,
         snapshot: str = "q4",
         origin: str = "real",
+        permit: Permit | None = None,
     ) -> Run:
         """Charges a plan."""
         return (ledger or self.ledger).charge(
@@ -145,6 +146,7 @@ class House:
             exploration=exploration,
             lease=LEASE,
             epsilon_of=lambda units: f"~{units}",
+            permit=permit,
         )
 
     def release(self, plan: Plan, *, value: int = 7, exploration: bool = False, snapshot: str = "q4") -> Run:
