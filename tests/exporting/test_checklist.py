@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import dpinsights.exporting
-from dpinsights.errors import LedgerError, ReportError
+from dpinsights.errors import DpInsightsError, LedgerError, ReportError
 from dpinsights.exporting.checklist import ROWS, Field, checklist
 from dpinsights.exporting.folder import read_folder
 from dpinsights.exporting.phrases import PHRASES
@@ -202,3 +202,14 @@ def test_chinese_phrases_are_chinese_and_claim_no_anonymity() -> None:
         assert set(re.findall(r"[A-Za-z]{3,}", re.sub(r"{\w+}", "", text))) <= allowed, key
     for language, word in (("en", "anonymous"), ("zh", "匿名")):
         assert [key for key, text in PHRASES[language].items() if word in text] == ["checklist_about"]
+
+
+def test_no_flipped_byte_of_the_evidence_goes_unnoticed(tmp_path: Path) -> None:
+    held = house.files()
+    places = ((name, round(len(held[name]) * at / 4)) for name in sorted(held) for at in range(4))
+    for number, (name, place) in enumerate(places):
+        try:
+            found = fields(tmp_path / str(number), flip(name, place)(held))
+        except DpInsightsError:
+            continue
+        assert any(field.state == "faulty" for field in found.values()), (name, place)
