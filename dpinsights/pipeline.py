@@ -13,16 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from dpinsights.approving import (
-    Permission,
-    check_approved,
-    check_lock,
-    check_operator,
-    check_rehearsal,
-    lock_path,
-    own_templates,
-    read_lock,
-)
+from dpinsights.approving import check_lock, lock_path, own_templates, read_lock
 from dpinsights.approving import lock_of as make_lock_of
 from dpinsights.definitions.loading import load_checked, load_policy, load_report, load_sources
 from dpinsights.definitions.resolving import CheckedContract, check_report, report_digests
@@ -31,6 +22,7 @@ from dpinsights.estimation.estimates import Loss, tables
 from dpinsights.governance.approvals.keys import Signer
 from dpinsights.governance.approvals.lock import Lock
 from dpinsights.governance.ledger.interface import Ledger, Permit, Run, Spent
+from dpinsights.governance.spending import changes
 from dpinsights.measurement.aggregation import BoundsViolated, exact_vectors
 from dpinsights.measurement.customers import Reader
 from dpinsights.measurement.engines.duckdb import DuckDb
@@ -48,6 +40,7 @@ from dpinsights.model.policy import Policy, Sources
 from dpinsights.model.release import Provenance, Release, Signature, Spending, Statement
 from dpinsights.model.report import Report
 from dpinsights.model.resolved import ResolvedQuery
+from dpinsights.permitting import Permission, check_approved, check_caps, check_operator, check_rehearsal
 from dpinsights.planning.planning import make_plan
 from dpinsights.reporting.files import bundle, write_release
 from dpinsights.sealing import last_day, release_digest, runs_of, sealed
@@ -271,10 +264,7 @@ def _statement(planned: Plan, spent: Spent, losses: Mapping[str, Loss]) -> State
         conversion_delta=planned.conversion_delta,
         discovery_delta=planned.discovery_delta,
         snapshot_map=NO_ACCOUNT_MAP,
-        amendments=tuple(
-            f"{change.day}: {change.account} {change.before.epsilon} -> {change.after.epsilon}"
-            for change in spent.amendments
-        ),
+        amendments=changes(spent.amendments),
     )
 
 
@@ -376,4 +366,5 @@ def _permission(
     fresh = lock_of(path, definitions, planned, author)
     permission = check_approved(fresh, path, on, runs=runs_of(entries, fresh.digest))
     check_operator(signer, permission.trust, on)
+    check_caps(entries, definitions.policy, permission.trust)
     return permission

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from decimal import Decimal
 
 from dpinsights.governance import books
 from dpinsights.governance.accountant import LIFETIME, NOTHING
 from dpinsights.governance.chain import Entry
-from dpinsights.governance.ledger.interface import Head, Spent
+from dpinsights.governance.ledger.interface import Amendment, Head, Spent
+from dpinsights.model.release import CapChange
 
 
 def spent_by(entries: Iterable[Entry], run: str) -> Spent | None:
@@ -35,6 +37,20 @@ def spent_by(entries: Iterable[Entry], run: str) -> Spent | None:
         account=sums.balances[book.account],
         lifetime=sums.balances[LIFETIME],
         amendments=sums.amendments,
+    )
+
+
+def changes(amendments: Iterable[Amendment]) -> tuple[CapChange, ...]:
+    """The changes of caps as a release states them: the ledger keeps one signed envelope for each person."""
+    return tuple(
+        CapChange(
+            date.fromisoformat(one.day),
+            one.account,
+            Decimal(one.before.epsilon),
+            Decimal(one.after.epsilon),
+            len(one.envelopes),
+        )
+        for one in amendments
     )
 
 

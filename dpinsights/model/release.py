@@ -11,6 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from dpinsights.model.names import FrozenMap
+from dpinsights.model.numbers import plain
 from dpinsights.model.plan import Axis
 
 
@@ -166,6 +167,42 @@ class Spending:
 
 
 @dataclass(frozen=True)
+class PeriodSpending:
+    """What the recipient's account was charged in one calendar period, after this report.
+
+    Attributes:
+        start, until: the period's first day, and the day after its last, on which the cap is counted anew.
+        spent, cap: of the period alone; the account's own cap and the lifetime cap count for ever beside it.
+        reserved: what of the period's cap is kept for other reports that were promised.
+    """
+
+    start: date
+    until: date
+    spent: Spending
+    cap: Spending
+    reserved: Spending
+
+
+@dataclass(frozen=True)
+class CapChange:
+    """A cap that was changed: on which day, from which epsilon to which, and by how many persons it was signed.
+
+    >>> str(CapChange(date(2017, 12, 1), "jd", Decimal(3), Decimal(4), 3))
+    '2017-12-01: jd 3 -> 4, signed by 3 persons'
+    """
+
+    day: date
+    account: str
+    before: Decimal
+    after: Decimal
+    signed_by: int = 0
+
+    def __str__(self) -> str:
+        signed = f", signed by {self.signed_by} person{'s' * (self.signed_by > 1)}" if self.signed_by else ""
+        return f"{self.day}: {self.account} {plain(self.before)} -> {plain(self.after)}{signed}"
+
+
+@dataclass(frozen=True)
 class Statement:
     """The privacy statement of a release.
 
@@ -175,6 +212,8 @@ class Statement:
         account, account_cap: the recipient's account after this report, and its cap.
         lifetime, lifetime_cap: the partnership's over all recipients.
         conversion_delta, discovery_delta: the deltas.
+        amendments: every change of a cap until this report.
+        period: where the account has one.
     """
 
     privacy_unit: str
@@ -190,7 +229,8 @@ class Statement:
     conversion_delta: Decimal
     discovery_delta: Decimal
     snapshot_map: str
-    amendments: tuple[str, ...] = ()
+    amendments: tuple[CapChange, ...] = ()
+    period: PeriodSpending | None = None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,15 @@ from markupsafe import Markup
 
 from dpinsights.model.names import EXPLORATION
 from dpinsights.model.numbers import DELTA_UNITS, RHO_UNITS, plain
-from dpinsights.model.release import Flag, NoiseFact, Release, ResultTable, Spending
+from dpinsights.model.release import (
+    CapChange,
+    Flag,
+    NoiseFact,
+    PeriodSpending,
+    Release,
+    ResultTable,
+    Spending,
+)
 from dpinsights.reporting.figures import UNSAID, State, power_text, significant
 from dpinsights.reporting.results import ResultView
 from dpinsights.reporting.words import Words
@@ -52,6 +60,7 @@ def statement_data(release: Release, views: Sequence[ResultView], words: Words) 
             audience=audience if release.account == release.audience else release.account,
             delta=delta,
             rho=rho_text(said.report.rho_units, words),
+            period=_period_in_line(said.period, words),
             **{
                 name: epsilon_text(getattr(said, name), words)
                 for name in ("report", "account", "account_cap", "lifetime", "lifetime_cap")
@@ -99,7 +108,8 @@ def statement_data(release: Release, views: Sequence[ResultView], words: Words) 
         ],
         "processing": _processing(release, words),
         "unprotected": [words.say(f"unprotected_{number}") for number in range(1, 8)],
-        "amendments": list(said.amendments),
+        "amendments": [_change(change, words) for change in said.amendments],
+        "period": _period_notes(said.period, words),
     }
 
 
@@ -115,6 +125,36 @@ def _discovery(release: Release, audience: str, words: Words) -> list[dict[str, 
     return [{"term": words.say("discovery"), "text": text}]
 
 
+def _days(period: PeriodSpending, words: Words) -> dict[str, str]:
+    """A period's first and last day."""
+    return {"start": words.day(period.start), "end": words.day(period.until - timedelta(days=1))}
+
+
+def _period_in_line(period: PeriodSpending | None, words: Words) -> Markup:
+    if period is None:
+        return Markup()
+    spent, cap = epsilon_text(period.spent, words), epsilon_text(period.cap, words)
+    return words.say("one_line_period", spent=spent, cap=cap, **_days(period, words))
+
+
+def _period_notes(period: PeriodSpending | None, words: Words) -> list[Markup]:
+    """That the period's cap is counted anew and no other is, and what of it is kept for others."""
+    if period is None:
+        return []
+    notes = [words.say("period_note", next=words.day(period.until))]
+    if period.reserved.rho_units:
+        notes.append(words.say("period_reserved", reserved=epsilon_text(period.reserved, words)))
+    return notes
+
+
+def _change(change: CapChange, words: Words) -> Markup:
+    """A cap that was changed, and by how many it was signed."""
+    account = words.say("budget_lifetime") if change.account == "lifetime" else change.account
+    before, after = words.number(change.before), words.number(change.after)
+    line = words.say("amendment_line", day=words.day(change.day), account=account, before=before, after=after)
+    return words.say("amendment_signed", line=line, n=change.signed_by) if change.signed_by else line
+
+
 def _spending(release: Release, audience: str, words: Words) -> list[dict[str, Any]]:
     """One line for each account: epsilon, rho, cap, and how much of the cap is used."""
     said = release.statement
@@ -126,6 +166,17 @@ def _spending(release: Release, audience: str, words: Words) -> list[dict[str, A
             words.say("spending_account", audience=audience, account=release.account),
             said.account,
             said.account_cap,
+        ),
+        *(
+            (
+                (
+                    words.say("spending_period", account=release.account, **_days(said.period, words)),
+                    said.period.spent,
+                    said.period.cap,
+                ),
+            )
+            if said.period
+            else ()
         ),
         (words.say("spending_lifetime"), said.lifetime, said.lifetime_cap),
     ]

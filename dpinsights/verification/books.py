@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from dpinsights.governance.approvals.amendment import amendments_signed
 from dpinsights.governance.approvals.receipt import Receipt
 from dpinsights.governance.chain import Entry
 from dpinsights.governance.extract import FILE as LEDGER
+from dpinsights.governance.spending import changes
 from dpinsights.model.names import EXPLORATION
+from dpinsights.model.release import CapChange
 from dpinsights.verification.evidence import RELEASE, Evidence
 from dpinsights.verification.findings import Finding, failed, passed
 
@@ -126,6 +130,7 @@ def caps(evidence: Evidence) -> Iterator[Finding]:
         yield failed("unchecked", LEDGER, "caps")
         return
     unsigned = {one.seq: one.why for one in amendments_signed(entries, evidence.trust)}
+    stated = release.statement.amendments if release else ()
     for change in books.amendments:
         said = {
             "account": change.account,
@@ -138,8 +143,16 @@ def caps(evidence: Evidence) -> Iterator[Finding]:
             yield failed("cap-changed", LEDGER, place, **said, why=unsigned[change.seq])
         else:
             yield passed("cap-changed", LEDGER, place, **said)
-        if release is not None and not any(
-            change.day in line and change.account in line and change.after.epsilon in line
-            for line in release.statement.amendments
-        ):
-            yield failed("cap-changed", RELEASE, place, **said, why="the release doesn't say so")
+    ours = tuple(
+        CapChange(
+            date.fromisoformat(one.day),
+            one.account,
+            Decimal(one.before.epsilon),
+            Decimal(one.after.epsilon),
+            len(one.envelopes),
+        )
+        for one in books.amendments
+    )
+    if release is not None and stated != ours:
+        words = ["; ".join(map(str, each)) or "none" for each in (ours, stated)]
+        yield failed("ledger-run", RELEASE, "statement.amendments", theirs=words[0], ours=words[1])

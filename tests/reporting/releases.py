@@ -13,6 +13,7 @@ from decimal import Decimal
 from dpinsights.model.names import FrozenMap
 from dpinsights.model.plan import Axis
 from dpinsights.model.release import (
+    CapChange,
     Cell,
     Estimate,
     Flag,
@@ -426,7 +427,7 @@ def quarterly(seed: int = 7) -> Release:
             conversion_delta=Decimal("1e-10"),
             discovery_delta=Decimal("1e-11"),
             snapshot_map="map-2017-q4",
-            amendments=("2017-12-01: jd 3 → 4",),
+            amendments=(CapChange(date(2017, 12, 1), "jd", Decimal(3), Decimal(4), 3),),
         ),
         tables=tables,
         versions=FrozenMap({"dpinsights": "0.1.0", "opendp": "0.16.0", "duckdb": "2.0.0"}),

@@ -10,9 +10,10 @@ STATEMENT: Mapping[str, str | Mapping[str, str]] = {
     "one_line": (
         "One customer with all rows at {first} and {second}, added or removed · data from {start} to {end} · "
         "this report: "
-        "ε = {report} at δ = {delta} (ρ = {rho}) · {audience} so far: ε = {account} of {account_cap} · "
+        "ε = {report} at δ = {delta} (ρ = {rho}) · {audience} so far: ε = {account} of {account_cap}{period} · "
         "all recipients so far: ε = {lifetime} of {lifetime_cap}"
     ),
+    "one_line_period": ", of it from {start} to {end}: ε = {spent} of {cap}",
     "unit_of_privacy": "Protected unit",
     "unit_customer": (
         "One customer: one linked person, with all rows in every table of {first} and of {second}, at "
@@ -51,6 +52,7 @@ STATEMENT: Mapping[str, str | Mapping[str, str]] = {
     "spending_report_two": "This report, one party's rows of a customer changed, the other's known: map(2)",
     "spending_fresh": "Of it newly drawn for this report",
     "spending_account": "Shown to {audience} so far, account “{account}”",
+    "spending_period": "Charged to account “{account}” in this period, {start} to {end}",
     "spending_lifetime": "All recipients of this partnership so far",
     "map_note": (
         "map(1) is the loss when one customer is added or removed. map(2) is the loss when all rows of a "
@@ -64,6 +66,13 @@ STATEMENT: Mapping[str, str | Mapping[str, str]] = {
         "what they know. A customer who belongs to two partnerships is covered by the caps of both, and the "
         "losses add up."
     ),
+    "period_note": (
+        "The cap of the period is counted anew from {next}. The account's own cap and the cap over all recipients "
+        "never are: what was seen stays seen."
+    ),
+    "period_reserved": "Of the period's cap, ε = {reserved} is kept for other reports that were promised.",
+    "amendment_line": "{day}: {account}, from ε = {before} to ε = {after}",
+    "amendment_signed": {"one": "{line}, signed by {n} person", "other": "{line}, signed by {n} persons"},
     "amendments": "Changes of the caps",
     "noise": "Noise of each table",
     "noise_caption": "Mechanism, scale, sensitivity, cost and margin for each table.",

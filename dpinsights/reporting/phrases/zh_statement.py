@@ -10,9 +10,10 @@ STATEMENT: Mapping[str, str | Mapping[str, str]] = {
     "one_line": (
         "增加或移除一位客户及其在{first}与{second}的全部记录 · 数据期间{start}至{end} · 本报告：δ = "
         "{delta}时ε = {report}（ρ = {rho}） · "
-        "{audience}累计：ε = {account}，上限{account_cap} · 全部接收方累计：ε = "
+        "{audience}累计：ε = {account}，上限{account_cap}{period} · 全部接收方累计：ε = "
         "{lifetime}，上限{lifetime_cap}"
     ),
+    "one_line_period": "，其中{start}至{end}：ε = {spent}，上限{cap}",
     "unit_of_privacy": "受保护单位",
     "unit_customer": "一位客户：经关联的一个人，包括其在{first}与{second}所有表中任何时间的全部记录。",
     "adjacency": "相邻关系",
@@ -42,6 +43,7 @@ STATEMENT: Mapping[str, str | Mapping[str, str]] = {
     "spending_report_two": "本报告，改变一位客户在一方的记录而另一方的记录已知：映射(2)",
     "spending_fresh": "其中本报告新抽取的噪声",
     "spending_account": "{audience}累计所见，账户“{account}”",
+    "spending_period": "账户“{account}”在本周期（{start}至{end}）内已计费",
     "spending_lifetime": "本合作全部接收方累计",
     "map_note": (
         "映射(1)是增加或移除一位客户时的损失。映射(2)是一位客户在一方的全部记录改变、而其在另一方的记录已知时"
@@ -52,6 +54,13 @@ STATEMENT: Mapping[str, str | Mapping[str, str]] = {
         "所承诺的是上限，“累计”仅为当前合计。此处假定各接收方会合并各自所知。同属两个合作的客户受两个上限保护"
         "，损失相加。"
     ),
+    "period_note": (
+        "周期上限自{next}起重新计算。账户自身的上限与全部接收方的上限永不重新计算：已经看到的，不会因周期更替而"
+        "变为未看到。"
+    ),
+    "period_reserved": "周期上限中，ε = {reserved}为已承诺的其他报告保留。",
+    "amendment_line": "{day}：{account}，由ε = {before}改为ε = {after}",
+    "amendment_signed": "{line}，经{n}人签署",
     "amendments": "上限的变更",
     "noise": "各表的噪声",
     "noise_caption": "各表的机制、尺度、敏感度、成本与误差范围。",
