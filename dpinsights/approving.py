@@ -9,25 +9,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
-from dpinsights.governance.approvals.approval import Approved, Terms, approve, approved
-from dpinsights.governance.approvals.counting import in_force
+from dpinsights.governance.approvals.approval import Terms, approve, approved
 from dpinsights.governance.approvals.differences import differences
 from dpinsights.governance.approvals.errors import (
     ApprovalError,
     LockError,
     TooFewSignaturesError,
-    UnknownKeyError,
-    WrongRoleError,
 )
 from dpinsights.governance.approvals.keys import Signer, private_content
 from dpinsights.governance.approvals.lock import Lock, make_lock, parse_lock
 from dpinsights.governance.approvals.trust import load_trust
-from dpinsights.governance.ledger.interface import Permit
 from dpinsights.model.contract import Contract
 from dpinsights.model.plan import Plan
 from dpinsights.model.policy import Policy
@@ -201,86 +195,6 @@ def read_approvals(lock: Lock, path: Path) -> dict[str, bytes]:
     """The signed approvals of a lock, by file name, given the file of the lock or of the report."""
     folder = approvals_folder(lock, path)
     return {file.name: read_signed(file) for file in sorted(folder.glob("*.dsse.json"))}
-
-
-@dataclass(frozen=True)
-class Permission:
-    """That a report may run: its lock, and the signatures over it that count."""
-
-    lock: Lock
-    approved: Approved
-    envelopes: Mapping[str, bytes]
-    trust: Trust
-
-    @property
-    def permit(self) -> Permit:
-        """What the ledger is shown."""
-        return Permit(self.lock.digest, self.approved.digest, self.approved.max_runs)
-
-    @property
-    def files(self) -> dict[str, bytes]:
-        """What a release carries of it, so that its reader can check it again: the lock and the signatures."""
-        counted = {one.file: self.envelopes[one.file] for one in self.approved.approvals}
-        return {
-            f"approval/{name}": content
-            for name, content in {"report.lock.json": self.lock.content, **counted}.items()
-        }
-
-
-def check_approved(fresh: Lock, path: Path, on: date, *, runs: int = 0) -> Permission:
-    """That a report may run: its lock is of what would run, and enough have signed it.
-
-    Args:
-        fresh: the lock made now, of the definitions that would run.
-        path: the report's file.
-        on: the day, never before the ledger's last one.
-        runs: how often this lock has run already; the charge counts again, where no other process runs in between.
-
-    Raises:
-        LockError: if there is no lock, or it is of something else; the message says what differs.
-        ApprovalError: if there is no trust file, or the signatures are not enough.
-    """
-    file = lock_path(path)
-    if not file.exists():
-        raise LockError(
-            f"{path.name} has no lock, so nobody can have approved it: dpinsights lock {path}, then dpinsights approve "
-            f"{file} by each who has to sign (over made-up data, dpinsights run --rehearsal shows the pages beforehand)"
-        )
-    check_lock(read_lock(file), fresh, file.name)
-    trust = trust_beside(path)
-    if trust is None:
-        raise ApprovalError(f"there is no trust.yaml beside {path.name}, so no signature counts")
-    envelopes = read_approvals(fresh, path)
-    return Permission(fresh, approved(fresh, envelopes, trust, on, runs=runs), envelopes, trust)
-
-
-def check_operator(signer: Signer | None, trust: Trust, on: date) -> None:
-    """That a key may sign receipts: before anything is charged, since a release without one can't be checked.
-
-    Raises:
-        ApprovalError: if there is no key, or the trust file has it in no such role or not on this day.
-    """
-    if signer is None:
-        raise ApprovalError(
-            "a report for a party carries a signed receipt: give --key, the key file of a person whom trust.yaml has as an operator"
-        )
-    key = trust.key(signer.key_id)
-    if key is None:
-        raise UnknownKeyError(f"trust.yaml has no key {signer.key_id}, so nobody would believe the receipt")
-    if "operator" not in key.roles:
-        raise WrongRoleError(
-            f"{key.owner} may sign as {', '.join(key.roles)}: a receipt is signed by an operator"
-        )
-    in_force("the receipt", key, on)
-
-
-def check_rehearsal(origin: str) -> None:
-    """Raises ApprovalError if a rehearsal is asked for over real customers."""
-    if origin != "synthetic":
-        raise ApprovalError(
-            "a rehearsal is over made-up data (origin: synthetic in the sources): over real customers a report for a "
-            "party runs with signatures, and what is explored has the audience exploration"
-        )
 
 
 def check_lock(locked: Lock, fresh: Lock, name: str) -> None:

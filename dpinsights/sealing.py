@@ -7,7 +7,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from dpinsights.approving import Permission
+from dpinsights.permitting import Permission
 from dpinsights.errors import InternalError
 from dpinsights.governance import extract
 from dpinsights.governance.approvals import receipt

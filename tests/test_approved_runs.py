@@ -6,6 +6,7 @@ import re
 import shutil
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -13,7 +14,8 @@ from unittest.mock import patch
 import pytest
 
 from dpinsights.approving import lock_path, read_lock, sign_lock
-from dpinsights.budget import clock, open_ledger
+from dpinsights.budget import clock, open_budget, open_ledger
+from dpinsights.definitions.loading import load_checked, load_policy
 from dpinsights.demo import Demo, run_demo
 from dpinsights.demo_signing import PASSPHRASE
 from dpinsights.errors import DefinitionError
@@ -28,8 +30,10 @@ from dpinsights.governance.approvals.errors import (
 )
 from dpinsights.governance.approvals.keys import FileSigner
 from dpinsights.governance.extract import read_extract
+from dpinsights.governance.ledger.interface import Cap
 from dpinsights.governance.ledger.sqlite import SqliteLedger
 from dpinsights.pipeline import Released, data_of, define, run_report
+from dpinsights.state import State
 
 REPORT = "partner-quarterly.yaml"
 
@@ -202,3 +206,24 @@ def test_a_run_that_died_after_writing_writes_the_same_bytes_again(demo: Demo) -
     states = [entry.data["run"] for entry in ledger.entries() if entry.type == "released"]
     ledger.close()
     assert any(folder.name.endswith(run_id) for run_id in states)
+
+
+def test_a_ledger_that_allows_more_than_what_was_signed_runs_nothing(demo: Demo) -> None:
+    ledger = open_ledger(demo.state)
+    cap = next(balance.cap_rho for balance in ledger.balances() if balance.account == "jd")
+    ledger.amend("jd", Cap(cap + 1, "4.0001"))  # as a program can, which the command line refuses
+    ledger.close()
+    before = spent(demo)
+    with pytest.raises(ApprovalError, match="jd"):
+        run(demo)
+    assert spent(demo) == before
+    policy = demo.definitions / "policy.yaml"
+    other = State(demo.folder / "other")
+    checked = load_checked(demo.definitions / "contract.yaml")
+    generous = load_policy(policy, checked.contract)
+    generous = generous.model_copy(
+        update={"lifetime": generous.lifetime.model_copy(update={"epsilon": Decimal(80)})}
+    )
+    open_budget(generous, checked.contract, other).close()
+    with pytest.raises(ApprovalError, match="cap of lifetime is more than the policy"):
+        run(replace(demo, state=other))

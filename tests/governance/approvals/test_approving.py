@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from dpinsights.approving import author_of, check_approved, read_lock, sign_lock, trust_beside
+from dpinsights.approving import author_of, read_lock, sign_lock, trust_beside
 from dpinsights.cli import main
 from dpinsights.governance.approvals.approval import Terms
 from dpinsights.governance.approvals.errors import (
@@ -24,6 +24,7 @@ from dpinsights.governance.approvals.errors import (
     WrongRoleError,
 )
 from dpinsights.governance.approvals.keys import FileSigner
+from dpinsights.permitting import check_approved
 from tests.governance.approvals.house import (
     AUTHOR,
     DAY,
