@@ -183,7 +183,9 @@ class _Told:
         yield 6, self._released("unit", *telling.facts)
         yield 6, self._released("limits", *telling.limits)
         yield 7, self._released("losses", *telling.spending)
-        amended = tuple(str(change) for change in self.folder.release.statement.amendments) or (telling.say("amendments_none"),)
+        amended = tuple(str(change) for change in self.folder.release.statement.amendments) or (
+            telling.say("amendments_none"),
+        )
         yield 7, self._released("amendments", *amended)
         yield 7, Field("refresh", "lock", self._refresh())
         yield 8, self._released("noise", *telling.mechanisms)
@@ -211,11 +213,21 @@ class _Told:
         yield 10, self._signed("preparation")
         yield 10, Field("explored", "ledger", (telling.explored,) if telling.explored else ())
         yield 11, self._released("processing", *processing[1:])
+        yield 11, self._released("smallest_group", *self._smallest_groups())
         yield 12, self._signed("access")
         yield 12, self._fixed("side_channels", telling.say("side_channels"))
         asked = "model_explored" if release.account == EXPLORATION else "model_fixed"
         yield 13, self._fixed("model", *(telling.say(key) for key in ("model_central", "model_once", asked)))
         yield 13, self._signed("releases", "repetition")
+
+    def _smallest_groups(self) -> Iterator[str]:
+        """Below which noisy counts numbers are withheld."""
+        tables = self.folder.release.tables
+        sizes = {table.smallest_group for table in tables if table.smallest_group is not None}
+        for size in sorted(sizes):
+            yield self.telling.say("smallest_group", n=size)
+        if not sizes:
+            yield self.telling.say("smallest_none")
 
     def _governance(self) -> Iterator[tuple[int, Field]]:
         telling, lock = self.telling, self.folder.lock

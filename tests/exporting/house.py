@@ -30,9 +30,9 @@ FIELDS = (
 )  # fmt: skip
 
 
-@lru_cache(maxsize=2)
-def lock(filled: bool = True) -> Lock:
-    """The lock of the shared report, with all fields of its approval filled in, or none."""
+@lru_cache(maxsize=4)
+def lock(filled: bool = True, period: str = "") -> Lock:
+    """The lock of the shared report: all fields of its approval filled in, or none; jd's account with a period, or not."""
     with TemporaryDirectory() as folder:
         copied = house.copy(Path(folder))
         report = copied / "partner-quarterly.yaml"
@@ -40,6 +40,12 @@ def lock(filled: bool = True) -> Lock:
             fields = [f"  {name}: {{en: '{name} in English', zh: '{name}的中文'}}" for name in FIELDS]
             text = report.read_text(encoding="utf-8") + "\n".join(["approval:", *fields, ""])
             report.write_text(text, encoding="utf-8")
+        if period:
+            policy = copied / "policy.yaml"
+            text = policy.read_text(encoding="utf-8").replace(
+                "jd: {epsilon: 4", f"jd: {{epsilon: 4, period: {period}"
+            )
+            policy.write_text(text, encoding="utf-8")
         return house.lock_from(copied)
 
 

@@ -35,10 +35,9 @@ def fields(path: Path, held: Files, language: str = "en") -> dict[str, Field]:
 
 
 @pytest.mark.parametrize("language", PHRASES)
-def test_an_approved_release_fills_all_but_the_policys_period(language: str, tmp_path: Path) -> None:
+def test_an_approved_release_fills_all_fields(language: str, tmp_path: Path) -> None:
     found = fields(tmp_path / "a", house.files(), language)
-    bare = {key for key, field in found.items() if field.state != "filled"}
-    assert bare <= {"refresh"}  # a lock without a policy does not say it
+    assert [key for key, field in found.items() if field.state != "filled"] == []
     assert all(line.strip() for field in found.values() for line in field.lines)
 
 
@@ -63,7 +62,7 @@ def test_fields_that_the_author_left_out_are_missing(tmp_path: Path) -> None:
     found = fields(tmp_path / "a", house.files(house.release(bare), of=bare))
     missing = {key for key, field in found.items() if field.state == "missing"}
     own = {"unprotected": "own_unprotected", "releases": "repetition"}
-    assert missing - {"refresh"} == {own.get(name, name) for name in house.FIELDS}
+    assert missing == {own.get(name, name) for name in house.FIELDS}
     assert found["signatures"].state == "filled"
 
 
@@ -128,6 +127,22 @@ def test_what_does_not_hold_is_shown_so(
     for key in keys:
         assert found[key].state == "faulty" and not found[key].lines
         assert said in found[key].fault
+
+
+def test_caps_refresh_only_as_the_policy_says(tmp_path: Path) -> None:
+    assert "never refreshes" in fields(tmp_path / "a", house.files())["refresh"].lines[0]
+    lock = house.lock(period="{every: quarter, epsilon: 2}")
+    found = fields(tmp_path / "b", house.files(house.release(lock), of=lock))["refresh"]
+    assert found.lines == (
+        "The account has a cap of ε = 2 for each calendar quarter besides; the caps for ever never refresh.",
+    )
+
+
+def test_the_smallest_group_is_the_releases(tmp_path: Path) -> None:
+    assert "No number" in fields(tmp_path / "a", house.files())["smallest_group"].lines[0]
+    tables = tuple(replace(table, smallest_group=10) for table in house.release().tables)
+    found = fields(tmp_path / "b", house.files(replace(house.release(), tables=tables)))["smallest_group"]
+    assert len(found.lines) == 1 and "below 10 are not shown" in found.lines[0]
 
 
 def test_exploration_is_what_the_ledger_says_it_was_charged(tmp_path: Path) -> None:

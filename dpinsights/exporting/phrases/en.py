@@ -10,7 +10,7 @@ ENGLISH: Mapping[str, str] = {
     "spent": "{what}: ε = {epsilon}, ρ = {rho}",
     "spent_of": "{what}: ε = {epsilon} of {cap}, ρ = {rho}",
     "mechanism": "{what}: {mechanism}; scale σ {scale}; {sensitivity}; ρ = {rho}",
-    "mechanism_margin": "{what}: {mechanism}; scale σ {scale}; {sensitivity}; ρ = {rho}; margin ±{margin}",
+    "mechanism_margin": "{what}: {mechanism}; scale σ {scale}; {sensitivity}; ρ = {rho}; margin (±): {margin}",
     "limit_groups": "a customer counts in at most {n} groups",
     "limit_rows": "at most {n} rows of a customer are used",
     "limit_bounds": "a contribution is clamped between {low} and {high}{unit}",
@@ -100,6 +100,7 @@ ENGLISH: Mapping[str, str] = {
     "part_preparation": "Preparation",
     "part_explored": "Exploration charged",
     "part_processing": "Processing",
+    "part_smallest_group": "Smallest group",
     "part_access": "Who sees what",
     "part_side_channels": "Side channels",
     "part_model": "Model",
@@ -130,6 +131,8 @@ ENGLISH: Mapping[str, str] = {
         "The account has a cap of ε = {epsilon} for each calendar quarter besides; the caps for ever never refresh."
     ),
     "refresh_year": "The account has a cap of ε = {epsilon} for each calendar year besides; the caps for ever never refresh.",
+    "smallest_group": "Numbers of groups whose noisy count is below {n} are not shown; noisy numbers alone decide it.",
+    "smallest_none": "No number was withheld for the size of its group.",
     "side_channels": (
         "Noise is drawn by OpenDP, and what is added is in whole numbers, not rounded from floating point. No duration, "
         "row count or value is printed; messages of the engine are replaced. A report asks fixed questions, so nobody can "

@@ -10,7 +10,7 @@ CHINESE: Mapping[str, str] = {
     "spent": "{what}：ε = {epsilon}，ρ = {rho}",
     "spent_of": "{what}：ε = {epsilon}，上限{cap}，ρ = {rho}",
     "mechanism": "{what}：{mechanism}；尺度σ {scale}；{sensitivity}；ρ = {rho}",
-    "mechanism_margin": "{what}：{mechanism}；尺度σ {scale}；{sensitivity}；ρ = {rho}；误差范围±{margin}",
+    "mechanism_margin": "{what}：{mechanism}；尺度σ {scale}；{sensitivity}；ρ = {rho}；误差范围（±）：{margin}",
     "limit_groups": "一位客户至多计入{n}个组",
     "limit_rows": "一位客户至多使用{n}条记录",
     "limit_bounds": "每次贡献截断至{low}到{high}{unit}之间",
@@ -99,6 +99,7 @@ CHINESE: Mapping[str, str] = {
     "part_preparation": "预处理",
     "part_explored": "探索的计费",
     "part_processing": "处理",
+    "part_smallest_group": "最小组",
     "part_access": "各方可见内容",
     "part_side_channels": "侧信道",
     "part_model": "模型",
@@ -127,6 +128,8 @@ CHINESE: Mapping[str, str] = {
     "refresh_month": "该账户每个自然月另有上限ε = {epsilon}；终身上限永不恢复。",
     "refresh_quarter": "该账户每个自然季度另有上限ε = {epsilon}；终身上限永不恢复。",
     "refresh_year": "该账户每个自然年另有上限ε = {epsilon}；终身上限永不恢复。",
+    "smallest_group": "带噪声的人数低于{n}的组，其数字不予显示；是否显示只取决于带噪声的数字。",
+    "smallest_none": "没有数字因其组的规模而被隐去。",
     "side_channels": (
         "噪声由OpenDP抽取；所加噪声为整数，并非由浮点数舍入而来。不输出耗时、行数或任何数据值；引擎的错误信息一律替换。"
         "报告只回答固定的问题，因此无人能对自己的查询计时。"
