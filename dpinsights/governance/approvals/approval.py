@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from dpinsights.governance.approvals.counting import count, enough, in_force, in_its_days
+from dpinsights.governance.approvals.counting import count, enough, in_force, in_its_days, larger
 from dpinsights.governance.approvals.envelope import Envelope, seal
 from dpinsights.governance.approvals.errors import (
     ApprovalError,
@@ -144,7 +144,7 @@ def _predicate(lock: Lock, terms: Terms) -> dict[str, object]:
 def approved(
     lock: Lock, envelopes: Mapping[str, bytes], trust: Trust, on: date, *, runs: int = 0
 ) -> Approved:
-    """Whether a lock may run on a day.
+    """Whether a lock may run on a day: signed by as many as the trust file and the lock's policy both ask for.
 
     Args:
         lock: made from the definitions that would run.
@@ -180,7 +180,7 @@ def approved(
     )
     enough(
         f"{lock.report} version {lock.version} is not approved",
-        trust.threshold,
+        larger(trust.threshold, lock.signers),
         lock.parties,
         [(one.terms.role, one.party) for one in approvals],
         refused,

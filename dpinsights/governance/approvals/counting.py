@@ -124,6 +124,23 @@ def in_its_days(file: str, key: TrustedKey, signed_on: date, until: date, on: da
         )
 
 
+def larger(one: Mapping[Role, Quorum], other: Mapping[Role, Quorum]) -> dict[Role, Quorum]:
+    """What reaches both of two thresholds: in each role the larger numbers.
+
+    >>> both = larger({"owner": Quorum(each_party=1)}, {"owner": Quorum(each_party=2, in_all=5)})
+    >>> both["owner"].each_party, both["owner"].in_all
+    (2, 5)
+    """
+    found: dict[Role, Quorum] = {}
+    for role in sorted({*one, *other}):
+        asked = [quorum for quorum in (one.get(role), other.get(role)) if quorum is not None]
+        found[role] = Quorum(
+            each_party=max((quorum.each_party or 0 for quorum in asked), default=0) or None,
+            in_all=max((quorum.in_all or 0 for quorum in asked), default=0) or None,
+        )
+    return found
+
+
 def missing(
     quorums: Mapping[Role, Quorum], parties: Sequence[str], have: Sequence[tuple[Role, str | None]]
 ) -> Iterator[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from dpinsights.governance.approvals.lock import Lock
 from dpinsights.governance.refusal import rho_text
+from dpinsights.model.approval import APPROVAL_FIELDS
 from dpinsights.model.report import MEASURES
 
 EpsilonOf = Callable[[int], str]
@@ -46,6 +47,9 @@ def value_text(value: Any) -> str:
             return ", ".join(
                 f'{name} "{text}"' if words else f"{name} {text}" for name, text in named.items()
             )
+        case dict() if value:
+            parts = ((name, value_text(part)) for name, part in value.items() if name != "_")
+            return ", ".join(f"{name} {text}" for name, text in parts)
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
@@ -101,7 +105,7 @@ def query_text(asked: Mapping[str, Any], planned: Mapping[str, Any], epsilon_of:
 
 
 def describe(lock: Lock, epsilon_of: EpsilonOf | None = None) -> tuple[str, ...]:
-    """A lock line by line: the report, then each query."""
+    """A lock line by line: the report, each query, what the author answers in words, and the policy."""
     report, plan = lock.data["report"], lock.data["plan"]
     period = report["period"]
     return (
@@ -112,4 +116,25 @@ def describe(lock: Lock, epsilon_of: EpsilonOf | None = None) -> tuple[str, ...]
             f"{name}: {query_text(asked, plan['queries'][name], epsilon_of)}"
             for name, asked in report["queries"]
         ),
+        *(
+            f"{name.replace('_', ' ')}: {value_text(report['approval'][name])}"
+            for name in APPROVAL_FIELDS
+            if name in report.get("approval", ())
+        ),
+        policy_text(lock.data["policy"], lock.account),
     )
+
+
+def policy_text(policy: Mapping[str, Any], account: str) -> str:
+    """What of a policy bears on a report that is charged to an account."""
+    parts = [
+        f"policy version {policy['version']}: lifetime {value_text(policy['lifetime'])}",
+        f"account {account}: {value_text(policy['accounts'].get(account, ABSENT))}",
+    ]
+    if "report" in policy:
+        parts.append(f"one report at most {value_text(policy['report'])}")
+    parts.append(f"columns of {value_text(policy['classes'])}")
+    smallest = policy.get("smallest_group")
+    parts.append(f"groups below {smallest} are not shown" if smallest else "all groups are shown")
+    parts += [f"signed by {role} {value_text(asked)}" for role, asked in sorted(policy["signers"].items())]
+    return "; ".join(parts)

@@ -19,7 +19,7 @@ from dpinsights.governance.approvals.lock import Lock
 
 ABOUT = (
     "queries", "columns", "filters", "groups", "measures", "bounds", "noise", "margins", "cost", "audience", "contract",
-    "text", "templates", "policy", "files", "versions", "author",
+    "approval", "text", "templates", "policy", "files", "versions", "author",
 )  # fmt: skip
 """What a difference can be about, in the order in which a reviewer reads."""
 
@@ -32,7 +32,7 @@ _FIELDS = {
         ),
         "bounds",
     ),
-    **dict.fromkeys(("margin", "forecasts", "confidence"), "margins"),
+    **dict.fromkeys(("margin", "forecasts", "confidence", "rank"), "margins"),
     **dict.fromkeys(("cost", "weight", "budget", "rho_units", "delta_units", "budget_units"), "cost"),
     **dict.fromkeys(("title", "note", "summary", "name"), "text"),
     **dict.fromkeys(("audience", "account"), "audience"),
@@ -124,8 +124,8 @@ def _derived(change: _Change, old: Mapping[str, Any], new: Mapping[str, Any]) ->
     """Whether a change follows from others that are said in better words."""
     path = change[0]
     match path:
-        case ("digests", name):
-            return name != "policy"
+        case ("digests", _):
+            return True
         case ("files", name):
             part = "contract" if name == "contract.yaml" else "report"
             return bool(old[part] != new[part])
@@ -166,8 +166,6 @@ def _worded(
             return Difference(
                 "queries", place, f"their order was {value_text(before)}, is {value_text(after)}"
             )
-        case ("digests", "policy"):
-            return Difference("policy", place, "policy.yaml changed: its caps, deltas or accounts")
         case ("files", name):
             return Difference("files", place, f"{name}: its layout or comments changed, its meaning did not")
         case ("templates", name):
@@ -201,8 +199,12 @@ def _other(change: _Change) -> Difference:
 
 
 def _about(path: _Path) -> str:
-    if path[:2] == ("contract", "tables") and path[-1] == "columns":
+    if path[:2] == ("contract", "tables") and path[-1] in ("columns", "sensitivity"):
         return "contract"
+    if path[0] == "policy":
+        return "policy"
+    if path[:2] == ("report", "approval"):
+        return "approval"
     for name in reversed(path):
         if name in _FIELDS:
             return _FIELDS[name]
@@ -216,6 +218,8 @@ def _name(path: _Path) -> str:
             return " ".join((f"{name}:", *(part.replace("_", " ") for part in rest)))
         case ("contract", *rest) if rest:
             return f"in the contract, {'.'.join(rest)}:"
+        case ("policy", *rest) if rest:
+            return f"in the policy, {'.'.join(rest)}:"
         case ("report", *rest) if rest:
             return f"{'.'.join(rest)}:"
     return f"{'.'.join(path)}:"

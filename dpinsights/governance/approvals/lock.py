@@ -2,8 +2,8 @@
 
 A lock is canonical JSON (RFC 8785) whose numbers are decimal texts and whose noise scales are hexadecimal texts, so the
 same definitions give the same bytes. Its digest is the SHA-256 of the file, as `sha256sum` prints it. It holds the
-report and the contract as they are understood and, by digest, as they are written; so a comment can't be changed
-unseen either. No source, snapshot or ledger reaches it.
+report, the contract and the policy as they are understood and, by digest, the first two as they are written; so a
+comment can't be changed unseen either. No source, snapshot or ledger reaches it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args
 
 import rfc8785
 
@@ -25,16 +25,17 @@ from dpinsights.model.columns import columns_of
 from dpinsights.model.contract import Contract
 from dpinsights.model.numbers import exact
 from dpinsights.model.plan import Plan, PlannedQuery
-from dpinsights.model.policy import Policy
+from dpinsights.model.policy import Approver, Policy
 from dpinsights.model.report import MEASURES, Report
+from dpinsights.model.trust import Quorum, Role
 
-FORMAT = "1"
+FORMAT = "2"
 """The version of the lock's format."""
 
 _WHOLE = re.compile(r"[0-9]{1,30}")
 
 _FIELDS = (
-    "lock", "author", "report", "contract", "digests", "files", "templates", "plan", "seed", "map_version", "versions",
+    "lock", "author", "report", "contract", "policy", "digests", "files", "templates", "plan", "seed", "map_version", "versions",
 )  # fmt: skip
 
 
@@ -96,6 +97,11 @@ class Lock:
         return tuple(sorted(self.data["contract"]["parties"]))
 
     @property
+    def signers(self) -> dict[Role, Quorum]:
+        """How many persons the policy asks for, by role; the trust file may ask for more."""
+        return {role: _quorum(asked) for role, asked in self.data["policy"]["signers"].items()}
+
+    @property
     def subjects(self) -> tuple[Subject, ...]:
         """What a signature is about: the lock, and the files that went into it."""
         parts: Mapping[str, str] = {**self.data["files"], **self.data["templates"]}
@@ -141,6 +147,7 @@ def make_lock(
         "author": author,
         "report": report,
         "contract": contract,
+        "policy": policy,
         "digests": {
             "contract": plan.contract_digest,
             "measurement": plan.measurement_digest,
@@ -172,6 +179,7 @@ def _plan(plan: Plan) -> dict[str, Any]:
                 "rho_units": draw.rho_units,
                 "delta_units": draw.delta_units,
                 "threshold": draw.threshold,
+                "specification": draw.specification,
             }
             for draw in plan.draws
         },
@@ -189,6 +197,7 @@ def _query(query: PlannedQuery, plan: Plan) -> dict[str, Any]:
         "per": query.per,
         "groups_per_customer": query.k,
         "rows_per_customer": query.r,
+        "rank": query.rank,
         "parts": [{"role": part.role, "key": part.key, "cells": part.cells} for part in query.parts],
         "forecasts": [
             {"margin": forecast.margin, "customers": forecast.customers} for forecast in query.forecasts
@@ -196,6 +205,10 @@ def _query(query: PlannedQuery, plan: Plan) -> dict[str, Any]:
         "rho_units": sum(draw.rho_units for draw in draws),
         "delta_units": sum(draw.delta_units for draw in draws),
     }
+
+
+def _quorum(asked: Mapping[str, Any]) -> Quorum:
+    return Quorum.model_validate({name: int(number) for name, number in asked.items() if name != "_"})
 
 
 def parse_lock(content: bytes, name: str) -> Lock:
@@ -228,6 +241,7 @@ def _is_whole(data: Mapping[str, Any]) -> bool:
         texts += [report["period"]["start"], report["period"]["until"], data["digests"]["policy"]]
         texts += [*data["files"].values(), *data["templates"].values()]
         numbers = [plan["rho_units"]]
+        signers = {role: _quorum(asked) for role, asked in data["policy"]["signers"].items()}
         names = [name for name, _ in report["queries"]]
         for name, asked in report["queries"]:
             planned = plan["queries"][name]
@@ -239,6 +253,8 @@ def _is_whole(data: Mapping[str, Any]) -> bool:
                 return False
             if not all({"margin", "customers"} == forecast.keys() for forecast in planned["forecasts"]):
                 return False
+        texts += [data["policy"]["version"], data["policy"]["lifetime"]["epsilon"]]
+        texts += [data["policy"]["accounts"][report["account"]]["epsilon"], *data["policy"]["classes"]]
         texts += numbers
         return (
             all(isinstance(text, str) and text for text in texts)
@@ -247,6 +263,7 @@ def _is_whole(data: Mapping[str, Any]) -> bool:
             and names == [name for name in names if isinstance(name, str)]
             and set(names) == set(plan["queries"])
             and len(contract["parties"]) > 0
+            and set(signers) <= set(get_args(Approver))
             and bool(data["files"])
             and 0 < exact(plan["conversion_delta"]) < 1
         )

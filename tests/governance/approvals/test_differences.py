@@ -38,8 +38,18 @@ CASES = {
     "order of keys": (CONTRACT, "keys: [mass, affluent,", "keys: [affluent, mass,", {"groups"}, ["was mass, affluent, private, is affluent, mass, private"]),
     "comment": (REPORT, "# half-open", "# not half-open", {"files"}, ["report.yaml: its layout or comments changed"]),
     "contract comment": (CONTRACT, "# public figures", "# figures", {"files"}, ["contract.yaml: its layout"]),
-    "policy": ("policy.yaml", "icbc: {epsilon: 4}", "icbc: {epsilon: 5}", {"policy"}, ["policy.yaml changed"]),
-    "delta": ("policy.yaml", "conversion: 1e-10", "conversion: 1e-11", {"policy", "cost"}, ["policy.yaml changed"]),
+    "policy": ("policy.yaml", "icbc: {epsilon: 4}", "icbc: {epsilon: 5}", {"policy"}, ["in the policy, accounts.icbc.epsilon: was 4, is 5"]),
+    "period of an account": ("policy.yaml", "icbc: {epsilon: 4}", "icbc: {epsilon: 4, period: {every: year, epsilon: 1}}", {"policy"}, ["in the policy, accounts.icbc.period: is new: epsilon 1, every year"]),
+    "report ceiling": ("policy.yaml", "lifetime: {epsilon: 8}", "lifetime: {epsilon: 8}\nreport: {epsilon: 2}", {"policy"}, ["in the policy, report: is new"]),
+    "signers": (
+        "policy.yaml", "lifetime: {epsilon: 8}", "lifetime: {epsilon: 8}\nsigners: {owner: {each_party: 2}}", {"policy"},
+        ["in the policy, signers.owner: is new: each_party 2"],
+    ),
+    "classes": ("policy.yaml", "lifetime: {epsilon: 8}", "lifetime: {epsilon: 8}\nclasses: [C2, C1]", {"policy"}, ["in the policy, classes: was C1, C2, is C2, C1"]),
+    "smallest group": ("policy.yaml", "lifetime: {epsilon: 8}", "lifetime: {epsilon: 8}\nsmallest_group: 10", {"policy"}, ["in the policy, smallest_group: is new: 10"]),
+    "approval": (REPORT, "template: partner", "template: partner\napproval: {purpose: Planning}", {"approval"}, ["approval: is new", "Planning"]),
+    "class of a column": (CONTRACT, "product: {type: category,", "product: {type: category, class: C1,", {"contract"}, ["product.sensitivity: is new: C1"]),
+    "delta": ("policy.yaml", "conversion: 1e-10", "conversion: 1e-11", {"policy", "cost"}, ["in the policy, delta.conversion: was 0.0000000001"]),
 }  # fmt: skip
 
 
@@ -117,4 +127,24 @@ def test_a_description_says_what_is_signed() -> None:
     lines = describe(lock(), lambda units: "0.5")
     assert lines[0] == "partner-quarterly version 1, by Wang Fang, for jd, charged to jd"
     assert lines[2] == "costs at most rho 0.013242583764 (epsilon 0.5) if every number is drawn anew"
-    assert len(lines) == 6 and "margin 500" in lines[3] and "at most 4 groups a customer" in lines[4]
+    assert lines[6] == (
+        "policy version 1: lifetime epsilon 8; account jd: epsilon 4; columns of C1, C2; all groups are shown"
+    )
+    assert len(lines) == 7 and "margin 500" in lines[3] and "at most 4 groups a customer" in lines[4]
+
+
+def test_a_description_says_what_the_policy_asks_for_and_what_the_author_answers(tmp_path: Path) -> None:
+    folder = copy(tmp_path)
+    for file, more in (
+        (REPORT, "approval: {contact: privacy@example.org, purpose: {en: Planning, zh: 规划}}\n"),
+        ("policy.yaml", "report: {epsilon: 2}\nsmallest_group: 10\nsigners: {compliance: {in_all: 2}}\n"),
+    ):
+        path = folder / file
+        path.write_text(path.read_text(encoding="utf-8") + more, encoding="utf-8")
+    lines = describe(lock_from(folder))
+    assert lines[6:] == (
+        'purpose: en "Planning", zh "规划"',
+        'contact: en "privacy@example.org"',
+        "policy version 1: lifetime epsilon 8; account jd: epsilon 4; one report at most epsilon 2; columns of C1, C2; "
+        "groups below 10 are not shown; signed by compliance in_all 2",
+    )
