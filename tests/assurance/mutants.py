@@ -23,7 +23,7 @@ from sqlglot import exp
 from dpinsights import pipeline
 from dpinsights.definitions.loading import load_sources
 from dpinsights.governance.accountant import NOTHING, Decision
-from dpinsights.governance.ledger import sqlite
+from dpinsights.governance.ledger import sql_ledger
 from dpinsights.governance.states import Course, course
 from dpinsights.measurement import aggregation, customers, privatizing, reader, relations, tree
 from dpinsights.measurement.aggregation import BoundsViolated
@@ -390,7 +390,7 @@ def _free_retry() -> Patched:
     def free(state: State, **given: bool) -> Course:
         return Course.RESUME if state is State.DRAWING else original(state, **given)
 
-    with patched((sqlite, "course", free)):
+    with patched((sql_ledger, "course", free)):
         yield
 
 

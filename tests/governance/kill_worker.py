@@ -25,7 +25,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from dpinsights.errors import BudgetError, LedgerError
-from dpinsights.governance.ledger import sqlite as sqlite_module
+from dpinsights.governance.ledger import sql_ledger
 from dpinsights.governance.ledger.connection import Connection
 from dpinsights.governance.ledger.interface import Cap, Run
 from dpinsights.governance.ledger.sqlite import SqliteLedger
@@ -229,7 +229,7 @@ def main(mode: str, folder: Path, variant: str, *size: int) -> None:
     if variant == "each statement commits":
         Connection.writing = Autocommit.writing  # type: ignore[method-assign, assignment]
     if variant == "a free retry from drawing":
-        setattr(sqlite_module, "course", lambda state, **_: Course.RESUME)  # noqa: B010
+        setattr(sql_ledger, "course", lambda state, **_: Course.RESUME)  # noqa: B010
     if mode != "storm":
         LEASE = timedelta(seconds=0.08)
     counts = (

@@ -22,7 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from dpinsights.errors import BudgetError, LedgerError
 from dpinsights.governance import accountant
 from dpinsights.governance.accountant import NOTHING, Loss, Stored
-from dpinsights.governance.ledger import sqlite as sqlite_module
+from dpinsights.governance.ledger import sql_ledger
 from dpinsights.governance.ledger.interface import Cap, FencedError, Run
 from dpinsights.governance.ledger.runs import RunRow, Runs
 from dpinsights.governance.ledger.tables import Tables
@@ -247,9 +247,9 @@ def _stale(runs: Runs, row: RunRow, owner: str, lease_until: Any) -> RunRow:
 
 
 MUTANTS: dict[str, tuple[Any, str, Any]] = {
-    "a free retry from drawing": (sqlite_module, "course", lambda state, **_: Course.RESUME),
+    "a free retry from drawing": (sql_ledger, "course", lambda state, **_: Course.RESUME),
     "a lease that keeps nobody out": (
-        sqlite_module,
+        sql_ledger,
         "course",
         lambda state, **_: Course.REPLACE if state is State.DRAWING else Course.RESUME,
     ),

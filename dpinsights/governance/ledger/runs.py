@@ -11,8 +11,8 @@ from datetime import datetime
 from dpinsights.errors import InternalError, LedgerError
 from dpinsights.governance import acts, books
 from dpinsights.governance.accountant import Decision, Loss, Stored, Verdict
-from dpinsights.governance.ledger.connection import Connection
 from dpinsights.governance.ledger.interface import Run
+from dpinsights.governance.ledger.sql import SqlConnection
 from dpinsights.model.canonical import canonical_bytes
 from dpinsights.model.measurement import Specification
 from dpinsights.model.noisy import NoisyVector, State
@@ -41,9 +41,9 @@ _RUN = ", ".join(RunRow.__dataclass_fields__)
 
 
 class Runs:
-    """The tables runs, items, vectors, seen and uses of one ledger file."""
+    """The tables runs, items, vectors, seen and uses of one ledger."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: SqlConnection) -> None:
         """On a connection; opens no transaction of its own."""
         self._run, self._rows = connection.run, connection.rows
 
@@ -110,7 +110,7 @@ class Runs:
 
     def noun(self, row: RunRow, *, resumed: bool = False) -> Run:
         """The run as its holder sees it."""
-        sums = "coalesce(sum(account_rho), 0), coalesce(sum(lifetime_rho), 0)"
+        sums = "CAST(coalesce(sum(account_rho), 0) AS BIGINT), CAST(coalesce(sum(lifetime_rho), 0) AS BIGINT)"
         [(account, lifetime)] = self._rows(f"SELECT {sums} FROM items WHERE run = ?", row.run)
         return Run(
             id=row.run,

@@ -11,8 +11,8 @@ from dpinsights.errors import InternalError, LedgerError
 from dpinsights.governance import acts, chain
 from dpinsights.governance.accountant import Loss
 from dpinsights.governance.chain import Entry
-from dpinsights.governance.ledger.connection import Connection
 from dpinsights.governance.ledger.interface import Cap, Snapshot
+from dpinsights.governance.ledger.sql import SqlConnection
 from dpinsights.model.noisy import Balance
 from dpinsights.model.numbers import plain
 from dpinsights.model.policy import Delta
@@ -30,9 +30,9 @@ class Facts:
 
 
 class Tables:
-    """The tables ledger, entries, accounts and snapshots of one ledger file."""
+    """The tables ledger, entries, accounts and snapshots of one ledger."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: SqlConnection) -> None:
         """On a connection; opens no transaction of its own."""
         self._run, self._rows = connection.run, connection.rows
 
@@ -77,7 +77,7 @@ class Tables:
 
     def entries(self, kind: str | None = None) -> Iterator[Entry]:
         """All entries, or those of a kind, in order."""
-        where = "?1 IS NULL OR type = ?1"
+        where = "type = coalesce(?, type)"
         rows = self._rows(f"SELECT seq, type, body, prev, hash FROM entries WHERE {where} ORDER BY seq", kind)
         return (Entry(*row) for row in rows)
 
@@ -101,9 +101,9 @@ class Tables:
     def spend(self, account: str, loss: Loss) -> None:
         """Adds to what is spent, if it fits; the table's CHECK is a further guard."""
         changed = self._run(
-            "UPDATE accounts SET spent_rho = spent_rho + ?2, spent_delta = spent_delta + ?3 WHERE account = ?1 "
-            "AND spent_rho + ?2 <= cap_rho AND spent_delta + ?3 <= cap_delta AND frozen IS NULL",
-            *(account, loss.rho, loss.delta),
+            "UPDATE accounts SET spent_rho = spent_rho + ?, spent_delta = spent_delta + ? WHERE account = ? "
+            "AND spent_rho + ? <= cap_rho AND spent_delta + ? <= cap_delta AND frozen IS NULL",
+            *(loss.rho, loss.delta, account, loss.rho, loss.delta),
         )
         if changed != 1:
             raise InternalError(f"a charge to {account} was let through that does not fit it")
