@@ -18,7 +18,9 @@ from dpinsights.model.contract import Contract
 from dpinsights.model.policy import Policy, Sources
 from dpinsights.model.report import Report
 
-_NO_REPORTS = frozenset({"contract.yaml", "policy.yaml", "sources.yaml", "trust.yaml", "population.yaml"})
+_NO_REPORTS = frozenset(
+    {"contract.yaml", "policy.yaml", "sources.yaml", "trust.yaml", "calendar.yaml", "population.yaml"}
+)
 """Files of a partnership's folder that are no reports; `population.yaml` is how a made-up population is drawn."""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dpinsights.model.calendar import Calendar
 from dpinsights.model.contract import Contract
 from dpinsights.model.document import Document
 from dpinsights.model.policy import Policy, Sources
@@ -15,6 +16,7 @@ from dpinsights.model.trust import Trust
 
 DOCUMENTS: Mapping[str, type[Document]] = {
     "contract": Contract, "report": Report, "policy": Policy, "trust": Trust, "sources": Sources,
+    "calendar": Calendar,
 }  # fmt: skip
 """The documents that people write, by kind."""
 

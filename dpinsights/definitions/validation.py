@@ -66,7 +66,7 @@ def validate(kind: type[D], written: Written) -> D:
 
 def _whole(errors: Sequence[ErrorDetails]) -> list[ErrorDetails]:
     """Without lists that are too short only because what is in them is wrong."""
-    deeper = {error["loc"][:-1] for error in errors}
+    deeper = {error["loc"][:depth] for error in errors for depth in range(len(error["loc"]))}
     return [e for e in errors if e["type"] != "too_short" or e["loc"] not in deeper]
 
 

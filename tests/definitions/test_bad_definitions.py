@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from dpinsights.definitions.calendars import load_calendar
 from dpinsights.definitions.loading import load_checked, load_policy, load_report, load_sources
 from dpinsights.errors import DefinitionError
 
@@ -32,6 +33,8 @@ def load(path: Path) -> object:
             return load_policy(path, CHECKED.contract)
         case "sources":
             return load_sources(path, CHECKED.contract)
+        case "calendar":
+            return load_calendar(path)
     raise AssertionError(f"no kind in {path.name}")
 
 

@@ -50,7 +50,7 @@ def test_schemas_are_schemas(kind: str) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_good_documents_fit(path: Path) -> None:
     data = plain(read_file(path).data)
-    kind = next((kind for kind in ("contract", "policy") if next(iter(data)) == kind), None)
+    kind = next((kind for kind in ("contract", "policy", "calendar") if next(iter(data)) == kind), None)
     kind = kind or ("sources" if "snapshot" in data else "report")
     jsonschema.Draft202012Validator(json_schema(kind)).validate(data)
 
