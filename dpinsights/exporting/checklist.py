@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from dpinsights.errors import DpInsightsError
+from dpinsights.exporting.evidence import Evidence
 from dpinsights.exporting.folder import ReleaseFolder
 from dpinsights.exporting.telling import Telling
-from dpinsights.governance.approvals.amendment import amendments_signed
-from dpinsights.governance.approvals.approval import Approval, Approved, approved
-from dpinsights.governance.approvals.receipt import Receipt, read_receipt
+from dpinsights.governance.approvals.approval import Approval, Approved
+from dpinsights.governance.approvals.receipt import Receipt
 from dpinsights.model.approval import ApprovalField
 from dpinsights.model.names import EXPLORATION
 from dpinsights.model.trust import Trust
@@ -82,38 +81,8 @@ class _Told:
         return self.telling.folder
 
     @cached_property
-    def approval(self) -> Approved | DpInsightsError | None:
-        """What the signatures come to on the day of the release, and what is wrong with them."""
-        lock, release = self.folder.lock, self.folder.release
-        if lock is None:
-            return None
-        digests = {name: lock.data["digests"].get(name) for name in ("contract", "measurement", "reader")}
-        ours = (release.contract_digest, release.measurement_digest, release.reader_digest)
-        if tuple(digests.values()) != ours:
-            return DpInsightsError(self.telling.say("other_lock"))
-        try:
-            return approved(lock, self.folder.envelopes, self.trust, release.released_on)
-        except DpInsightsError as error:
-            return error
-
-    @cached_property
-    def receipt(self) -> Receipt | DpInsightsError | None:
-        """The receipt, if it is signed and of this release's files."""
-        if self.folder.receipt is None:
-            return None
-        try:
-            receipt = read_receipt(self.folder.receipt, self.trust)
-        except DpInsightsError as error:
-            return error
-        release, entries = receipt.facts.release, self.folder.entries
-        if release != self.folder.release.release:
-            return DpInsightsError(self.telling.say("other_receipt", release=release))
-        for name, digest in self.folder.digests.items():
-            if name in receipt.files and receipt.files[name] != digest:
-                return DpInsightsError(self.telling.say("other_file", file=name))
-        if entries and (entries[-1].seq, entries[-1].hash) != (receipt.facts.seq, receipt.facts.hash):
-            return DpInsightsError(self.telling.say("other_ledger"))
-        return receipt
+    def evidence(self) -> Evidence:
+        return Evidence(self.telling, self.trust)
 
     def fields(self) -> Iterator[tuple[int, Field]]:
         """All fields, each with the number of its row."""
@@ -167,7 +136,8 @@ class _Told:
     def _charge(self) -> dict[str, Any]:
         """The body of this release's charge, or nothing."""
         named = self.folder.release.release.removeprefix(f"{self.folder.release.report}-")
-        run = self.receipt.facts.run if isinstance(self.receipt, Receipt) else named
+        receipt = self.evidence.receipt
+        run = receipt.facts.run if isinstance(receipt, Receipt) else named
         bodies = (entry.data for entry in self.folder.entries if entry.type == "charged")
         return next((body for body in bodies if body["run"] == run), {})
 
@@ -262,26 +232,21 @@ class _Told:
         yield 17, self._signed("contact")
 
     def _raises(self) -> Field:
-        """Whether every cap that the ledger says was raised has enough signatures."""
         if not self.folder.entries:
             return Field("raises", "ledger", ())
-        unsigned = amendments_signed(self.folder.entries, self.trust)
-        faults = [
-            self.telling.say("raise_unsigned", seq=one.seq, account=one.account, why=one.why)
-            for one in unsigned
-        ]
+        faults = self.evidence.unsigned_raises
         return Field(
             "raises", "ledger", () if faults else (self.telling.say("raises_signed"),), "\n".join(faults)
         )
 
     def _from_approval(self, key: str, lines: Callable[[Approved], tuple[str, ...]]) -> Field:
-        found = self.approval
+        found = self.evidence.approval
         if isinstance(found, Approved):
             return Field(key, "approvals", lines(found))
         return Field(key, "approvals", (), "" if found is None else str(found))
 
     def _from_receipt(self, key: str, line: Callable[[Receipt], str]) -> Field:
-        found = self.receipt
+        found = self.evidence.receipt
         if isinstance(found, Receipt):
             return Field(key, "receipt", (line(found),))
         return Field(key, "receipt", (), "" if found is None else str(found))

@@ -15,10 +15,11 @@ from dpinsights.governance.extract import read_extract
 from dpinsights.model.release import Release
 from dpinsights.reporting.data import read_release
 
+RELEASE = "release.json"
 LOCK = "report.lock.json"
 RECEIPT = "receipt.dsse.json"
 
-_APPROVALS = "approval"
+APPROVALS = "approval"
 _LARGEST = 512 * 1024 * 1024
 
 
@@ -55,20 +56,20 @@ def read_folder(folder: Path) -> ReleaseFolder:
     """
     if not folder.is_dir():
         raise ReportError(f"{folder} is no folder: name the folder of a release, with its release.json")
-    content = _read(folder / "release.json")
+    content = _read(folder / RELEASE)
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
-        raise ReportError(f"{folder / 'release.json'} is no text: it was altered") from None
+        raise ReportError(f"{folder / RELEASE} is no text: it was altered") from None
     files = {name: _read(folder / name) for name in (RECEIPT, LEDGER) if _is_there(folder / name)}
-    approval = folder / _APPROVALS
+    approval = folder / APPROVALS
     lock = _read(approval / LOCK) if _is_there(approval / LOCK) else None
     envelopes = {file.name: _read(file) for file in sorted(approval.glob("*.dsse.json"))}
     approvals = {**({} if lock is None else {LOCK: lock}), **envelopes}
     read = {
-        "release.json": content,
+        RELEASE: content,
         **files,
-        **{f"{_APPROVALS}/{name}": held for name, held in approvals.items()},
+        **{f"{APPROVALS}/{name}": held for name, held in approvals.items()},
     }
     return ReleaseFolder(
         release=read_release(text),

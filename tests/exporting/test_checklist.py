@@ -107,6 +107,14 @@ def other_numbers(held: Files) -> Files:
     return held | {"release.json": text.encode()}
 
 
+def one_less(held: Files) -> Files:
+    return {name: content for name, content in held.items() if name != "approval/2.dsse.json"}
+
+
+def one_more(held: Files) -> Files:
+    return held | {"approval/3.dsse.json": held["approval/2.dsse.json"]}
+
+
 @pytest.mark.parametrize(
     ("change", "keys", "said"),
     [
@@ -117,6 +125,9 @@ def other_numbers(held: Files) -> Files:
         (other_release, ("receipt", "position", "digests"), f"partner-quarterly-{house.RUN}"),
         (other_lock, ("signatures", "expiry", "terms"), "not of this release"),
         (longer_ledger, ("receipt", "position", "digests"), "ledger.jsonl"),
+        (one_less, ("receipt",), "approval/2.dsse.json"),
+        (one_less, ("signatures",), "missing: compliance"),
+        (one_more, ("receipt",), "approval/3.dsse.json"),
         (other_numbers, ("receipt", "position", "digests"), "release.json"),
     ],
 )
