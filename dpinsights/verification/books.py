@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from dpinsights.governance.approvals.amendment import amendments_signed
@@ -13,7 +11,6 @@ from dpinsights.governance.chain import Entry
 from dpinsights.governance.extract import FILE as LEDGER
 from dpinsights.governance.spending import changes
 from dpinsights.model.names import EXPLORATION
-from dpinsights.model.release import CapChange
 from dpinsights.verification.evidence import RELEASE, Evidence
 from dpinsights.verification.findings import Finding, failed, passed
 
@@ -143,16 +140,7 @@ def caps(evidence: Evidence) -> Iterator[Finding]:
             yield failed("cap-changed", LEDGER, place, **said, why=unsigned[change.seq])
         else:
             yield passed("cap-changed", LEDGER, place, **said)
-    ours = tuple(
-        CapChange(
-            date.fromisoformat(one.day),
-            one.account,
-            Decimal(one.before.epsilon),
-            Decimal(one.after.epsilon),
-            len(one.envelopes),
-        )
-        for one in books.amendments
-    )
+    ours = changes(books.amendments)
     if release is not None and stated != ours:
         words = ["; ".join(map(str, each)) or "none" for each in (ours, stated)]
         yield failed("ledger-run", RELEASE, "statement.amendments", theirs=words[0], ours=words[1])
