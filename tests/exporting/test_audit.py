@@ -21,6 +21,7 @@ from dpinsights.exporting.folder import ReleaseFolder, read_folder
 from dpinsights.governance.chain import link
 from dpinsights.governance.extract import read_extract
 from dpinsights.model.names import FrozenMap
+from dpinsights.reporting.data import release_json
 from tests.exporting import house
 from tests.governance.approvals.house import signed, trust_text
 from tests.reporting.parsing import parse
@@ -175,3 +176,28 @@ def test_the_commands(tmp_path: Path) -> None:
         "release",
         "trust.yaml",
     ]
+
+
+def test_what_was_explored_can_be_audited(tmp_path: Path) -> None:
+    released = replace(house.release(), audience="exploration", account="exploration", approved=False)
+    folder = read_folder(house.write(tmp_path / "a", {"release.json": release_json(released).encode()}))
+    rows = list(csv.DictReader(io.StringIO(pack_of(folder)["checklist.en.csv"].decode())))
+    model = next(row for row in rows if row["Part"] == "Model")
+    assert "Interactive: an analyst chose the questions" in model["Value"]
+
+
+@pytest.mark.slow
+def test_a_real_run_fills_the_checklist(tmp_path: Path) -> None:
+    demo = tmp_path / "demo"
+    runner = CliRunner()
+    assert runner.invoke(app, ["demo", str(demo), "--scale", "100"]).exit_code == 0
+    (release,) = (demo / "state" / "releases").iterdir()
+    trust = demo / "gongyin-xiaobai" / "trust.yaml"
+    made = runner.invoke(
+        app, ["export", "audit", str(release), "--trust", str(trust), "--out", str(tmp_path / "pack")]
+    )
+    assert made.exit_code == 0, made.output
+    text = (tmp_path / "pack" / "checklist.en.csv").read_text(encoding="utf-8")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert {row["State"] for row in rows if row["Comes from"] != "report.lock.json"} == {"filled"}
+    assert {row["State"] for row in rows} <= {"filled", "missing"}
