@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -11,9 +12,21 @@ from dpinsights.cli.shared import StateOption, budget_app, number, out
 
 
 @budget_app.callback()
-def budget(context: typer.Context, state: StateOption = None) -> None:
-    """Shows what is spent and left, or (with a command) opens the budget or changes a cap."""
+def budget(
+    context: typer.Context,
+    state: StateOption = None,
+    forecast: Annotated[
+        Path | None,
+        typer.Option(
+            help="A calendar of promised reports, calendar.yaml: shows what will be left, and which month runs out."
+        ),
+    ] = None,
+) -> None:
+    """Shows what is spent and left, or will be; or (with a command) opens the budget or changes a cap."""
     if context.invoked_subcommand is not None:
+        return
+    if forecast is not None:
+        _forecast(forecast, state)
         return
     from dpinsights.budget import open_ledger
     from dpinsights.mechanisms.loss import epsilon_of
@@ -29,6 +42,22 @@ def budget(context: typer.Context, state: StateOption = None) -> None:
         line = f"amended {change.day}: {change.account} from epsilon {change.before.epsilon} to {change.after.epsilon}{by}"
         out.print(line, markup=False)
     ledger.close()
+
+
+def _forecast(calendar: Path, state: Path | None) -> None:
+    """Without a state directory, a forecast begins with the policy's caps."""
+    from dpinsights.budget import open_ledger
+    from dpinsights.cli.forecasts import forecast_lines
+    from dpinsights.forecasting import read_forecast
+    from dpinsights.mechanisms.loss import epsilon_of
+    from dpinsights.state import VARIABLE, find_state
+
+    ledger = open_ledger(find_state(state)) if state or os.environ.get(VARIABLE) else None
+    asked, begin, found, delta = read_forecast(calendar, ledger)
+    for line in forecast_lines(asked, begin, found, delta, lambda units: str(epsilon_of(units, delta))):
+        out.print(line, markup=False)
+    if ledger is not None:
+        ledger.close()
 
 
 @budget_app.command("open")
