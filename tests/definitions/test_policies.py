@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -120,3 +121,13 @@ def test_a_contract_without_classes_keeps_its_digest() -> None:
         for name, column in plain.columns.items()
     }
     assert digest(plain.replace(columns=columns), purpose="table") != before
+
+
+def test_the_policy_of_the_guide_is_one(tmp_path: Path) -> None:
+    guide = (HERE.parents[1] / "docs" / "policy.md").read_text("utf-8")
+    (block,) = re.findall(r"^```yaml\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
+    path = tmp_path / "policy.yaml"
+    path.write_text(block, "utf-8")
+    policy = load_policy(path, CHECKED.contract)
+    assert policy.model_fields_set == set(Policy.model_fields)
+    assert all(f"`{field}`" in guide for field in APPROVAL_FIELDS)
