@@ -79,9 +79,9 @@ def _sync(directory: Path) -> None:
         os.close(handle)
 
 
-def _objects(connection: sqlite3.Connection) -> set[tuple[str, str, str]]:
-    rows = connection.execute("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL")
-    return {(kind, name, sql) for kind, name, sql in rows}
+def _objects(connection: sqlite3.Connection) -> set[tuple[str, str, str, str]]:
+    rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL")
+    return set(rows)
 
 
 class Connection:
@@ -102,10 +102,14 @@ class Connection:
             self._raw = sqlite3.connect(
                 f"{path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=BUSY_SECONDS
             )
-            self._raw.execute("PRAGMA synchronous = EXTRA")
-            self._raw.execute("PRAGMA foreign_keys = ON")
-            self._raw.execute("PRAGMA mmap_size = 0")
-            self._raw.execute("PRAGMA trusted_schema = OFF")
+            try:
+                self._raw.execute("PRAGMA synchronous = EXTRA")
+                self._raw.execute("PRAGMA foreign_keys = ON")
+                self._raw.execute("PRAGMA mmap_size = 0")
+                self._raw.execute("PRAGMA trusted_schema = OFF")
+            except BaseException:
+                self._raw.close()
+                raise
 
     @classmethod
     def create(cls, path: Path, fill: Callable[[Connection], None]) -> None:
@@ -143,7 +147,7 @@ class Connection:
             unborn.unlink(missing_ok=True)
 
     def checked(self) -> Connection:
-        """Itself, if the file is a ledger of this version, its settings hold and its schema is untouched."""
+        """Itself, if the file is a ledger of this version, its settings hold, its schema is untouched and its pages whole."""
         if os.name == "posix" and self.path.stat().st_mode & 0o077:
             raise LedgerError(f"{self.path} can be read by others than its owner: chmod 600 {self.path}")
         if self._pragma("application_id") != APPLICATION:
@@ -165,6 +169,9 @@ class Connection:
                 )
         finally:
             memory.close()
+        # The chain and the sums show what tables say, not that an index finds all of it. Only this does.
+        if self._pragma("integrity_check(1)") != "ok" or self._pragma("foreign_key_check") != 0:
+            raise LedgerError(f"{self.path} is damaged: restore the last sound copy")
         return self
 
     def check_settings(self) -> None:
@@ -227,7 +234,7 @@ class Connection:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             # The library's own text can quote stored values; its error's name can't.
             name = getattr(error, "sqlite_errorname", "unknown")
             name = type(error).__name__ if name == "unknown" else name
@@ -236,6 +243,7 @@ class Connection:
                 "SQLITE_FULL": "the disk is full: nothing was written, free some space and try again",
                 "SQLITE_NOTADB": "it is not a dpinsights ledger",
                 "SQLITE_CORRUPT": "it is damaged: restore the last sound copy",
+                "UnicodeDecodeError": "it is damaged: restore the last sound copy",
                 "SQLITE_READONLY": "it can't be written: check its owner and its directory's",
             }.get(name, "what this step would have written is not in it")
             raise LedgerError(f"the ledger {self.path}: {name}; {hint}") from None
@@ -245,6 +253,6 @@ class Connection:
             row = self._raw.execute(f"PRAGMA {name}").fetchone()
         return row[0] if row else 0  # a build without memory maps answers nothing to mmap_size
 
-    def _objects(self) -> set[tuple[str, str, str]]:
+    def _objects(self) -> set[tuple[str, str, str, str]]:
         with self._translated():
             return _objects(self._raw)

@@ -212,22 +212,28 @@ class SqlLedger(SqlAccounts):
     def check(self) -> None:
         """Compares the tables with the entries."""
         with self._connection.reading():
-            facts = self._tables.facts()
-            books.compare(
-                books.replay(chain.verified(self._tables.entries())),
-                books.Books(
-                    partnership=facts.partnership,
-                    policy=facts.policy,
-                    policy_digest=facts.policy_digest,
-                    deltas=facts.deltas,
-                    balances={balance.account: balance for balance in self._tables.balances()},
-                    periods=self._tables.periods(),
-                    snapshots=self._tables.snapshots(),
-                    runs=self._runs.run_books(),
-                    vectors=self._runs.vector_books(),
-                    seen=self._runs.seen(),
-                ),
-            )
+            try:
+                books.compare(books.replay(chain.verified(self._tables.entries())), self._books())
+            except (ArithmeticError, KeyError, TypeError, ValueError):
+                raise LedgerError(
+                    "the ledger can't be read: it was edited or damaged; restore the last sound copy"
+                ) from None
+
+    def _books(self) -> books.Books:
+        """What the tables say."""
+        facts = self._tables.facts()
+        return books.Books(
+            partnership=facts.partnership,
+            policy=facts.policy,
+            policy_digest=facts.policy_digest,
+            deltas=facts.deltas,
+            balances={balance.account: balance for balance in self._tables.balances()},
+            periods=self._tables.periods(),
+            snapshots=self._tables.snapshots(),
+            runs=self._runs.run_books(),
+            vectors=self._runs.vector_books(),
+            seen=self._runs.seen(),
+        )
 
     def _period(self, plan: Plan, day: date) -> PeriodSpent | None:
         """How the plan's account stands in the period of a day, if it has one."""
