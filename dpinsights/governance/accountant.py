@@ -14,6 +14,8 @@ from enum import StrEnum
 
 from dpinsights.errors import InternalError, LedgerError
 from dpinsights.governance.approvals.errors import UsedUpError
+from dpinsights.governance.ledger.interface import PeriodSpent
+from dpinsights.governance.period_refusal import refuse_period
 from dpinsights.governance.refusal import refuse, refuse_delta
 from dpinsights.model.canonical import digest
 from dpinsights.model.measurement import Discovery, Draw, Specification
@@ -304,6 +306,7 @@ def decide(
     account: Balance,
     lifetime: Balance,
     epsilon_of: Callable[[int], str],
+    period: PeriodSpent | None = None,
 ) -> Decision:
     """What each measurement of a plan costs this account, given what is stored for its snapshot.
 
@@ -314,9 +317,10 @@ def decide(
     3. Else a fresh draw, charged to both; the estimate combines it with what the account has seen.
 
     Raises:
-        BudgetError: if the account or the lifetime account has not enough left.
+        BudgetError: if the account, in its period or for ever, or the lifetime account has not enough left.
     """
     left = Loss(account.left_rho, account.left_delta)
+    now_left = left.rho if period is None else min(left.rho, max(0, period.left_rho))
     items: dict[str, Item] = {}
     shown: dict[str, Item] = {}
     for key in sorted(draws):
@@ -334,7 +338,7 @@ def decide(
             best = min(adequate, key=lambda v: (v.loss.rho, v.loss.delta, v.exploration, v.scale))
             shown[key] = Item(key, cells, specification, Verdict.SHOWN, (*seen, best), best.loss, NOTHING)
     # Cheapest first, so that a costly vector never takes the room of one that saves.
-    room = Loss(min(plan.budget_units, left.rho), left.delta)
+    room = Loss(min(plan.budget_units, now_left), left.delta)
     for key in sorted(shown, key=lambda key: (shown[key].account.rho - items[key].account.rho, key)):
         saves = shown[key].account.fits(items[key].account)
         if saves or Decision(tuple({**items, key: shown[key]}.values())).account.fits(room):
@@ -343,6 +347,8 @@ def decide(
     costs = {key: (item.account.rho, item.lifetime.rho) for key, item in items.items()}
     if decision.account.rho > left.rho:
         refuse(plan, account, {key: cost[0] for key, cost in costs.items()}, epsilon_of)
+    if period is not None and decision.account.rho > now_left:
+        refuse_period(plan, period, {key: cost[0] for key, cost in costs.items()}, epsilon_of)
     if decision.lifetime.rho > lifetime.left_rho:
         refuse(plan, lifetime, {key: cost[1] for key, cost in costs.items()}, epsilon_of)
     for asked, balance in ((decision.account, account), (decision.lifetime, lifetime)):

@@ -14,7 +14,7 @@ from typing import Any
 
 from dpinsights.errors import LedgerError
 from dpinsights.governance.accountant import Decision, Item, Loss
-from dpinsights.governance.ledger.interface import Cap, Permit, Snapshot
+from dpinsights.governance.ledger.interface import Cap, Period, Permit, Snapshot
 from dpinsights.model.measurement import Specification
 from dpinsights.model.plan import Plan
 from dpinsights.model.policy import Delta
@@ -29,6 +29,7 @@ def opened(
     delta: Delta,
     caps: Mapping[str, Cap],
     cap_delta: int,
+    periods: Mapping[str, Period],
     day: date,
 ) -> Body:
     """The first entry: whose ledger this is, and what may be spent."""
@@ -38,7 +39,10 @@ def opened(
         "policy_digest": policy_digest,
         "conversion_delta": delta.conversion,
         "discovery_delta": delta.discovery,
-        "accounts": [{"account": name, **_cap(cap), "cap_delta": cap_delta} for name, cap in caps.items()],
+        "accounts": [
+            {"account": name, **_cap(cap), "cap_delta": cap_delta, "period": period(periods.get(name))}
+            for name, cap in caps.items()
+        ],
         "day": day,
     }
 
@@ -101,13 +105,24 @@ def amended(account: str, before: Cap, after: Cap, envelopes: tuple[str, ...], d
     Raises:
         LedgerError: if a signed text is not in Unicode's normal form, in which alone a body is stored.
     """
-    if any(not unicodedata.is_normalized("NFC", text) for text in envelopes):
-        raise LedgerError("a signed envelope can't be kept to the letter: sign again with dpinsights approve")
     return {
         "account": account,
         "before": _cap(before),
         "after": _cap(after),
-        "envelopes": envelopes,
+        "envelopes": _to_the_letter(envelopes),
+        "day": day,
+    }
+
+
+def period_set(
+    account: str, before: Period | None, after: Period | None, envelopes: tuple[str, ...], day: date
+) -> Body:
+    """An account's period was set, or ended with null; as in `amended`."""
+    return {
+        "account": account,
+        "before": period(before),
+        "after": period(after),
+        "envelopes": _to_the_letter(envelopes),
         "day": day,
     }
 
@@ -120,6 +135,20 @@ def frozen(account: str, why: str, day: date) -> Body:
 def resolved(account: str, day: date) -> Body:
     """A freeze ended."""
     return {"account": account, "day": day}
+
+
+def period(one: Period | None) -> Body | None:
+    """An account's period: how long, what may be spent in it, and what of that is kept for which reports."""
+    if one is None:
+        return None
+    kept = [{"report": report, **_cap(one.reserve[report])} for report in sorted(one.reserve)]
+    return {"every": one.every, **_cap(one.cap), "reserve": kept}
+
+
+def _to_the_letter(envelopes: tuple[str, ...]) -> tuple[str, ...]:
+    if any(not unicodedata.is_normalized("NFC", text) for text in envelopes):
+        raise LedgerError("a signed envelope can't be kept to the letter: sign again with dpinsights approve")
+    return envelopes
 
 
 def specification(one: Specification) -> Body:

@@ -6,16 +6,27 @@ operator should ever see; tests break a ledger on purpose to show that it would.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 
 from dpinsights.errors import LedgerError
 from dpinsights.governance.accountant import LIFETIME, NOTHING, Loss, Verdict
 from dpinsights.governance.chain import Entry
-from dpinsights.governance.ledger.interface import Amendment, Cap, Snapshot
+from dpinsights.governance.ledger.interface import (
+    Amendment,
+    Cap,
+    Period,
+    PeriodChange,
+    PeriodSpent,
+    Snapshot,
+)
+from dpinsights.governance.periods import calendar
 from dpinsights.governance.states import may_step
 from dpinsights.model.measurement import Specification
+from dpinsights.model.names import FrozenMap
 from dpinsights.model.noisy import Balance, State
 from dpinsights.model.policy import Delta
 
@@ -37,6 +48,8 @@ class RunBook:
     """A run, with the vectors (run, key) that it uses."""
 
     identity: str
+    report: str
+    day: date
     account: str
     snapshot: str
     measurement_digest: str
@@ -69,7 +82,7 @@ class VectorBook:
 class Books:
     """All that a ledger says of itself, but for noisy values, leases and owners.
 
-    `amendments` are in the entries alone.
+    `amendments`, `period_changes` and `charges` are in the entries alone; the last is rho by account and month, by report.
     """
 
     partnership: str = ""
@@ -82,6 +95,23 @@ class Books:
     vectors: dict[tuple[str, str], VectorBook] = field(default_factory=dict)
     seen: set[tuple[str, str, str]] = field(default_factory=set)
     amendments: tuple[Amendment, ...] = ()
+    periods: dict[str, Period] = field(default_factory=dict)
+    period_changes: tuple[PeriodChange, ...] = ()
+    charges: dict[tuple[str, date], Counter[str]] = field(default_factory=dict)
+
+    def period_spent(self, account: str, day: date, report: str) -> PeriodSpent | None:
+        """How an account stands in the period of a day, for a report; None if it has no period."""
+        period = self.periods.get(account)
+        if period is None:
+            return None
+        start, until = calendar(period.every, day)
+        charged: Counter[str] = Counter()
+        for (payer, month), charges in self.charges.items():
+            if payer == account and start <= month < until:
+                charged.update(charges)
+        kept = {name: cap.rho_units for name, cap in period.reserve.items() if name != report}
+        unspent = sum(kept.values()) - sum(min(kept[name], charged[name]) for name in kept)
+        return PeriodSpent(account, start, until, charged.total(), period.cap, unspent)
 
 
 def replay(entries: Iterable[Entry]) -> Books:
@@ -107,6 +137,7 @@ def replay(entries: Iterable[Entry]) -> Books:
                         account["account"], cap.rho_units, int(account["cap_delta"]), 0, 0, cap.epsilon
                     )
                     books.balances[balance.account] = balance
+                    _set_period(books, balance.account, period(account["period"]))
             case "snapshot":
                 books.snapshots += (Snapshot(data["snapshot"], data["contract_digest"], data["map_version"]),)
             case "amended":
@@ -118,6 +149,12 @@ def replay(entries: Iterable[Entry]) -> Books:
                 books.balances[amended.account] = replace(
                     balance, cap_rho=amended.after.rho_units, cap_epsilon=amended.after.epsilon
                 )
+            case "period-set":
+                changed = period_change(entry)
+                if books.periods.get(changed.account) != changed.before:
+                    raise _fault(entry, "a period that was not what it was changed from")
+                books.period_changes += (changed,)
+                _set_period(books, changed.account, changed.after)
             case "frozen" | "resolved":
                 balance = books.balances[data["account"]]
                 books.balances[data["account"]] = replace(balance, frozen=data.get("why"))
@@ -143,7 +180,7 @@ def compare(entries: Books, tables: Books) -> None:
         name
         for name, one, other in (
             ("ledger", _whose(entries), _whose(tables)),
-            ("accounts", entries.balances, tables.balances),
+            ("accounts", (entries.balances, entries.periods), (tables.balances, tables.periods)),
             ("snapshots", entries.snapshots, tables.snapshots),
             ("runs", entries.runs, tables.runs),
             ("vectors", entries.vectors, tables.vectors),
@@ -167,6 +204,21 @@ def amendment(entry: Entry) -> Amendment:
     data = entry.data
     before, after, envelopes = _cap(data["before"]), _cap(data["after"]), tuple(data["envelopes"])
     return Amendment(entry.seq, data["day"], data["account"], before, after, envelopes)
+
+
+def period_change(entry: Entry) -> PeriodChange:
+    """The change of an account's period that an entry records."""
+    data = entry.data
+    before, after, envelopes = period(data["before"]), period(data["after"]), tuple(data["envelopes"])
+    return PeriodChange(entry.seq, data["day"], data["account"], before, after, envelopes)
+
+
+def period(data: Mapping[str, Any] | None) -> Period | None:
+    """The period that an entry holds for an account, or null."""
+    if data is None:
+        return None
+    reserve = FrozenMap({kept["report"]: _cap(kept) for kept in data["reserve"]})
+    return Period(data["every"], _cap(data), reserve)
 
 
 def specification(data: Mapping[str, Any]) -> Specification:
@@ -205,8 +257,16 @@ def _charge(books: Books, entry: Entry, data: dict[str, Any]) -> None:
         uses |= used
         for payer, loss in ((account, paid), (LIFETIME, drawn)):
             _spend(books, entry, payer, loss)
+    day, report = date.fromisoformat(data["day"]), data["report"]
+    charged = sum(item.account.rho for item in items)
+    books.charges.setdefault((account, day.replace(day=1)), Counter())[report] += charged
+    period = books.period_spent(account, day, report)
+    if charged and period is not None and period.left_rho < 0:
+        raise _fault(entry, "an account was overspent in its period")
     books.runs[name] = RunBook(
         identity=data["identity"],
+        report=report,
+        day=day,
         account=account,
         snapshot=data["snapshot"],
         measurement_digest=data["measurement_digest"],
@@ -219,6 +279,14 @@ def _charge(books: Books, entry: Entry, data: dict[str, Any]) -> None:
         items=tuple(items),
         uses=frozenset(uses),
     )
+
+
+def _set_period(books: Books, account: str, period: Period | None) -> None:
+    if account not in books.balances:
+        raise LedgerError(f"the ledger's entries give a period to an account that is not there: {account}")
+    books.periods.pop(account, None)
+    if period is not None:
+        books.periods[account] = period
 
 
 def _spend(books: Books, entry: Entry, account: str, loss: Loss) -> None:
@@ -254,7 +322,7 @@ def _run(books: Books, entry: Entry, data: dict[str, Any], *, fence: int = 0) ->
     return run
 
 
-def _cap(data: dict[str, Any]) -> Cap:
+def _cap(data: Mapping[str, Any]) -> Cap:
     return Cap(int(data["cap_rho"]), data["cap_epsilon"])
 
 

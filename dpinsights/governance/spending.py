@@ -37,6 +37,8 @@ def spent_by(entries: Iterable[Entry], run: str) -> Spent | None:
         account=sums.balances[book.account],
         lifetime=sums.balances[LIFETIME],
         amendments=sums.amendments,
+        period=sums.period_spent(book.account, book.day, book.report),
+        period_changes=sums.period_changes,
     )
 
 

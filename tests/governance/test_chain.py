@@ -12,8 +12,8 @@ import pytest
 from dpinsights.errors import LedgerError
 from dpinsights.governance import books, chain
 from dpinsights.governance.chain import Entry
-from dpinsights.governance.ledger.interface import Cap
-from dpinsights.governance.ledger.sqlite import SqliteLedger
+from dpinsights.governance.ledger.interface import Cap, Period
+from dpinsights.governance.ledger.sql_ledger import SqlLedger
 from tests.governance.house import House, draw, plan
 
 A = plan("jd", draw("a", 100, 10.0))
@@ -28,10 +28,12 @@ def entries(house: House) -> tuple[Entry, ...]:
     house.charge(plan("jd", draw("c", 10, 10.0)))
     house.ledger.abandon(house.charge(plan("jd", draw("c", 10, 10.0))), "tested")
     house.ledger.amend("jd", Cap(600, "5"))
+    house.ledger.set_period("jd", Period("month", Cap(500, "4")))
+    house.release(plan("jd", draw("p", 10, 10.0)))
     house.ledger.freeze("jd", "relation-check")
     house.ledger.resolve("jd")
     ledger = house.ledger
-    assert isinstance(ledger, SqliteLedger)
+    assert isinstance(ledger, SqlLedger)
     with ledger._connection.reading():
         return tuple(ledger._tables.entries())
 
@@ -47,6 +49,7 @@ def test_the_chain_has_every_kind_of_entry(entries: tuple[Entry, ...]) -> None:
         "released",
         "abandoned",
         "amended",
+        "period-set",
     }
     assert {entry.type for entry in entries} == kinds | {"frozen", "resolved"}
     assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))
@@ -133,7 +136,9 @@ FORGED = {
     "by a process that had lost it": leave_out("resumed"),
     "charged twice": edit("charged", 2, lambda body: ("charged", {**body, "run": "RUN"})),
     "not the sum of what it lets be seen": edit("charged", 1, item(0, account={"rho": "99", "delta": "0"})),
-    "an account was overspent": edit("opened", 1, lambda body: body["accounts"][2].update(cap_rho="99")),
+    "an account was overspent;": edit("opened", 1, lambda body: body["accounts"][2].update(cap_rho="99")),
+    "overspent in its period": edit("period-set", 1, lambda body: body["after"].update(cap_rho="9")),
+    "was changed from": edit("period-set", 1, lambda body: body.update(before=body["after"])),
     "a cap below what was spent": edit("amended", 1, lambda body: body["after"].update(cap_rho="9")),
     "does not know": edit("frozen", 1, lambda body: ("thawed", body)),
     "must not be": edit("measured", 1, lambda body: ("resumed", {**body, "fence": "2"})),
@@ -168,7 +173,7 @@ def test_an_exploration_vector_outside_is_found(house: House) -> None:
     house.release(plan("exploration", draw("a", 10, 10.0)), exploration=True)
     house.release(plan("icbc", draw("a", 10, 10.0)), exploration=True)
     ledger = house.ledger
-    assert isinstance(ledger, SqliteLedger)
+    assert isinstance(ledger, SqlLedger)
     with ledger._connection.reading():
         entries = tuple(ledger._tables.entries())
     with pytest.raises(LedgerError, match="a vector of exploration for an outside report"):
@@ -183,7 +188,7 @@ def test_no_entries_at_all() -> None:
 def test_entries_hold_no_noisy_value_and_no_time_finer_than_a_day(house: House) -> None:
     house.release(plan("jd", draw("a", 100, 10.0)), value=987654321)
     ledger = house.ledger
-    assert isinstance(ledger, SqliteLedger)
+    assert isinstance(ledger, SqlLedger)
     with ledger._connection.reading():
         bodies = "".join(entry.body for entry in ledger._tables.entries())
     assert "987654321" not in bodies

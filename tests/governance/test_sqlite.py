@@ -15,7 +15,9 @@ from dpinsights.errors import InternalError, LedgerError
 from dpinsights.governance.accountant import Loss
 from dpinsights.governance.ledger import connection
 from dpinsights.governance.ledger.connection import Connection, file_system
+from dpinsights.governance.ledger.interface import Cap, Period
 from dpinsights.governance.ledger.sqlite import SqliteLedger
+from dpinsights.model.names import FrozenMap
 from tests.governance.house import House, draw, key, plan
 
 A = plan("jd", draw("a", 100, 10.0))
@@ -26,6 +28,7 @@ def house(tmp_path: Path) -> House:
     """A SQLite ledger with one release, closed."""
     house = House(tmp_path)
     house.release(A)
+    house.ledger.set_period("jd", Period("year", Cap(400, "3"), FrozenMap({"yearly": Cap(9, "1")})))
     house.ledger.close()
     return house
 
@@ -134,7 +137,7 @@ def test_edited_entries_are_found(house: House, statement: str) -> None:
 def test_a_cut_tail_is_found_by_the_sums(house: House) -> None:
     without_triggers(house, "DELETE FROM entries WHERE seq > 3")
     with pytest.raises(
-        LedgerError, match=r"tables \(runs, vectors, seen\) are not what its entries add up to"
+        LedgerError, match=r"tables \(accounts, runs, vectors, seen\) are not what its entries add up to"
     ):
         house.open()
 
@@ -146,11 +149,16 @@ def test_a_cut_tail_is_found_by_the_sums(house: House) -> None:
         ("UPDATE accounts SET cap_rho = 501 WHERE account = 'jd'", "accounts"),
         ("UPDATE accounts SET cap_epsilon = '5' WHERE account = 'jd'", "accounts"),
         ("UPDATE accounts SET frozen = 'x' WHERE account = 'jd'", "accounts"),
+        ("UPDATE accounts SET period = NULL WHERE account = 'jd'", "accounts"),
+        ("UPDATE accounts SET period = replace(period, '\"9\"', '\"8\"') WHERE account = 'jd'", "accounts"),
         ("UPDATE snapshots SET contract_digest = 'x'", "snapshots"),
         ("UPDATE runs SET state = 'measured'", "runs"),
         ("UPDATE runs SET fence = 2", "runs"),
         ("UPDATE runs SET identity = 'x'", "runs"),
         ("UPDATE runs SET origin = 'synthetic'", "runs"),
+        ("UPDATE runs SET report = 'another'", "runs"),
+        ("UPDATE runs SET day = '2017-12-31'", "runs"),
+        ("UPDATE runs SET lock = 'x', approval = 'x'", "runs"),
         ("UPDATE items SET specification = replace(specification, 'p+3', 'p+2')", "runs"),
         ("UPDATE items SET account_rho = 1", "runs"),
         ("UPDATE vectors SET rho = 1", "vectors"),
@@ -159,6 +167,7 @@ def test_a_cut_tail_is_found_by_the_sums(house: House) -> None:
         ("DELETE FROM seen", "seen"),
         ("INSERT INTO seen SELECT 'icbc', run, key FROM vectors", "seen"),
         ("UPDATE ledger SET partnership = 'x'", "ledger"),
+        ("UPDATE ledger SET policy_digest = 'x'", "ledger"),
         ("UPDATE ledger SET conversion_delta = '0.1'", "ledger"),
     ],
 )

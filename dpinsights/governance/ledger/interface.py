@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Protocol
+from typing import Literal, Protocol
 
 from dpinsights.errors import LedgerError
 from dpinsights.governance.chain import Entry
+from dpinsights.model.names import FrozenMap
 from dpinsights.model.noisy import Balance, NoisyVector, State
 from dpinsights.model.plan import Plan
 from dpinsights.model.policy import Delta
@@ -32,6 +33,55 @@ class Cap:
 
     rho_units: int
     epsilon: str
+
+
+Every = Literal["month", "quarter", "year"]
+"""Calendar periods, by the ledger's days in UTC."""
+
+
+@dataclass(frozen=True)
+class Period:
+    """What an account may spend in each calendar period, beside its cap for ever; what of it is kept for which reports."""
+
+    every: Every
+    cap: Cap
+    reserve: FrozenMap[str, Cap] = field(default_factory=lambda: FrozenMap({}))
+
+
+@dataclass(frozen=True)
+class PeriodSpent:
+    """How an account stands in one calendar period, for one report.
+
+    Attributes:
+        start, until: from a day until the day after the last.
+        spent_rho: what the account was charged in it, by all reports.
+        cap: what it may spend in it.
+        reserved_rho: what is still kept in it for other reports.
+    """
+
+    account: str
+    start: date
+    until: date
+    spent_rho: int
+    cap: Cap
+    reserved_rho: int
+
+    @property
+    def left_rho(self) -> int:
+        """What the report may be charged in it; below zero where a cap was lowered."""
+        return self.cap.rho_units - self.spent_rho - self.reserved_rho
+
+
+@dataclass(frozen=True)
+class PeriodChange:
+    """An account's period that was set or ended: by which entry, on which day, from what to what, signed how."""
+
+    seq: int
+    day: str
+    account: str
+    before: Period | None
+    after: Period | None
+    envelopes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -127,6 +177,8 @@ class Spent:
         seen_delta, fresh_delta: the same of delta.
         account, lifetime: the running totals and caps.
         amendments: every change of a cap until then.
+        period: how the account stood in the period in which the run was charged, if it has one.
+        period_changes: every change of an account's period until then.
     """
 
     position: Head
@@ -138,6 +190,8 @@ class Spent:
     amendments: tuple[Amendment, ...]
     seen_delta: int = 0
     fresh_delta: int = 0
+    period: PeriodSpent | None = None
+    period_changes: tuple[PeriodChange, ...] = ()
 
 
 class Ledger(Protocol):
@@ -167,6 +221,16 @@ class Ledger(Protocol):
 
     def amend(self, account: str, cap: Cap, envelopes: tuple[str, ...] = ()) -> Amendment:
         """Changes a cap, for later charges; never to less than what is spent. Stores who signed for it, unread."""
+        ...
+
+    def periods(self) -> Mapping[str, Period]:
+        """The accounts that have a period, and which."""
+        ...
+
+    def set_period(
+        self, account: str, period: Period | None, envelopes: tuple[str, ...] = ()
+    ) -> PeriodChange:
+        """Gives an account another period, or none, for later charges; what it was charged in this one counts on."""
         ...
 
     def freeze(self, account: str, why_code: str) -> None:

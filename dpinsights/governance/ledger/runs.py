@@ -6,7 +6,7 @@ import hashlib
 import json
 import struct
 from dataclasses import astuple, dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from dpinsights.errors import InternalError, LedgerError
 from dpinsights.governance import acts, books
@@ -24,6 +24,8 @@ class RunRow:
 
     run: str
     identity: str
+    report: str
+    day: date
     account: str
     snapshot: str
     measurement_digest: str
@@ -68,6 +70,15 @@ class Runs:
         counted = "SELECT count(*) FROM runs WHERE lock = ? AND state != 'abandoned'"
         return int(self._rows(counted, lock)[0][0])
 
+    def charged(self, account: str, start: date, until: date) -> dict[str, int]:
+        """What an account was charged from a day until another, in units of rho, by report."""
+        rows = self._rows(
+            "SELECT r.report, CAST(sum(i.account_rho) AS BIGINT) FROM runs r JOIN items i ON i.run = r.run "
+            "WHERE r.account = ? AND r.day >= ? AND r.day < ? GROUP BY r.report",
+            *(account, start.isoformat(), until.isoformat()),
+        )
+        return dict(rows)
+
     def origins(self, snapshot: str) -> tuple[str, ...]:
         """The origins that a snapshot was charged with."""
         rows = self._rows("SELECT DISTINCT origin FROM runs WHERE snapshot = ?", snapshot)
@@ -75,7 +86,7 @@ class Runs:
 
     def add(self, row: RunRow, decision: Decision) -> None:
         """A new run, what was decided for it, and the vectors that its account has paid to see."""
-        values = (*astuple(row)[:-1], row.lease_until.isoformat())
+        values = [one.isoformat() if isinstance(one, date) else one for one in astuple(row)]
         self._run(f"INSERT INTO runs ({_RUN}) VALUES ({', '.join('?' * len(values))})", *values)
         for item in decision.items:
             losses = (*astuple(item.account), *astuple(item.lifetime))
@@ -222,6 +233,8 @@ class Runs:
             uses = self._rows("SELECT drawn_by, key FROM uses WHERE run = ?", row.run)
             found[row.run] = books.RunBook(
                 identity=row.identity,
+                report=row.report,
+                day=row.day,
                 account=row.account,
                 snapshot=row.snapshot,
                 measurement_digest=row.measurement_digest,
@@ -252,9 +265,10 @@ class Runs:
         rows = self._rows(f"SELECT {_RUN} FROM runs WHERE {where} ORDER BY rowid", *values)
         found = []
         for row in rows:
-            run, identity, account, snapshot, digest, lock, approval, origin, exploration, *held = row
-            state, fence, owner, until = held
-            known = (run, identity, account, snapshot, digest, lock, approval, origin)
+            run, identity, report, day, account, snapshot, digest, lock, approval, origin, *held = row
+            exploration, state, fence, owner, until = held
+            named = (run, identity, report, date.fromisoformat(day))
+            known = (*named, account, snapshot, digest, lock, approval, origin)
             lease_until = datetime.fromisoformat(until)
             found.append(RunRow(*known, bool(exploration), State(state), fence, owner, lease_until))
         return found

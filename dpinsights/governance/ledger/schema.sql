@@ -11,7 +11,8 @@
 -- Versions:
 --   1  the first.
 --   2  the table `discovered`.
---   3  the policy's digest; locks and approvals of runs; specifications of draws; signatures of amendments. Before 1.0 a
+--   3  the policy's digest; periods of accounts; locks and approvals of runs; specifications of draws; signatures of
+--      amendments. Before 1.0 a
 --      ledger of another version is refused, never carried over, so kinds of entries could gain fields once more.
 
 -- The one row that says whose ledger this is. `last_at` is the instant of the last act, for the clock check alone: the
@@ -29,7 +30,7 @@ CREATE TABLE ledger (
 
 -- The chain. `body` is canonical JSON (RFC 8785, numbers as decimal texts), and the hash covers exactly its bytes:
 -- sha256("dpinsights/ledger-entry/v1" LF seq LF type LF prev LF body). The first `prev` is 64 zeros.
--- Kinds: opened, snapshot, charged, resumed, drawing, measured, released, abandoned, amended, frozen, resolved.
+-- Kinds: opened, snapshot, charged, resumed, drawing, measured, released, abandoned, amended, period-set, frozen, resolved.
 CREATE TABLE entries (
     seq INTEGER PRIMARY KEY CHECK (seq >= 1),
     type TEXT NOT NULL,
@@ -44,7 +45,10 @@ BEGIN SELECT RAISE(ABORT, 'ledger entries are append-only'); END;
 CREATE TRIGGER entries_are_never_deleted BEFORE DELETE ON entries
 BEGIN SELECT RAISE(ABORT, 'ledger entries are append-only'); END;
 
--- Budgets. The first is named lifetime. `frozen` is the code of the reason, or null.
+-- Budgets. The first is named lifetime. `frozen` is the code of the reason, or null. `period` is what may be spent in each
+-- calendar month, quarter or year of the days of charges, beside the cap for ever, and what of it is kept for promised
+-- reports: a JSON object as in the entry, or null. A charge fits if what the account was charged in the period, the
+-- charge and the unspent reserves of other reports are not more than the period's cap.
 CREATE TABLE accounts (
     position INTEGER PRIMARY KEY,
     account TEXT NOT NULL UNIQUE,
@@ -53,7 +57,8 @@ CREATE TABLE accounts (
     cap_epsilon TEXT NOT NULL,       -- as the policy or the amendment words the cap in rho
     spent_rho INTEGER NOT NULL CHECK (spent_rho >= 0 AND spent_rho <= cap_rho),
     spent_delta INTEGER NOT NULL CHECK (spent_delta >= 0 AND spent_delta <= cap_delta),
-    frozen TEXT
+    frozen TEXT,
+    period TEXT
 ) STRICT;
 
 -- Named states of the data. A name means one contract and one account map for ever.
@@ -70,6 +75,8 @@ CREATE TABLE snapshots (
 CREATE TABLE runs (
     run TEXT PRIMARY KEY,
     identity TEXT NOT NULL,
+    report TEXT NOT NULL,
+    day TEXT NOT NULL,               -- of the charge
     account TEXT NOT NULL REFERENCES accounts (account),
     snapshot TEXT NOT NULL REFERENCES snapshots (snapshot),
     measurement_digest TEXT NOT NULL,

@@ -59,9 +59,9 @@ def beginning(opening: Opening, clock: interface.Clock) -> Callable[[SqlConnecti
         units(cap.rho_units, f"the cap of {name}")
     given = opening.get("periods", {})
     for name, period in given.items():
+        periods.checked(name, period)
         if name not in accounts:
             raise LedgerError(f"a period is given for {name!r}, which is no account below {LIFETIME}")
-        periods.checked(name, period)
     deltas = Delta(conversion=opening["conversion_delta"], discovery=opening["discovery_delta"])
     cap_delta = units(int(deltas.discovery * DELTA_UNITS), "the discovery delta")
     facts = Facts(

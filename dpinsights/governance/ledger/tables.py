@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from dpinsights.errors import InternalError, LedgerError
-from dpinsights.governance import acts, chain
+from dpinsights.governance import acts, books, chain
 from dpinsights.governance.accountant import Loss
 from dpinsights.governance.chain import Entry
-from dpinsights.governance.ledger.interface import Cap, Snapshot
+from dpinsights.governance.ledger.interface import Cap, Period, Snapshot
 from dpinsights.governance.ledger.sql import SqlConnection
+from dpinsights.model.canonical import canonical_bytes
 from dpinsights.model.noisy import Balance
 from dpinsights.model.numbers import plain
 from dpinsights.model.policy import Delta
@@ -36,7 +38,9 @@ class Tables:
         """On a connection; opens no transaction of its own."""
         self._run, self._rows = connection.run, connection.rows
 
-    def begin(self, facts: Facts, caps: Mapping[str, Cap], cap_delta: int) -> None:
+    def begin(
+        self, facts: Facts, caps: Mapping[str, Cap], cap_delta: int, periods: Mapping[str, Period]
+    ) -> None:
         """The first rows of a new ledger; `caps` names the lifetime account first."""
         delta = facts.deltas
         self._run(
@@ -46,11 +50,12 @@ class Tables:
         )
         for position, (account, cap) in enumerate(caps.items()):
             self._run(
-                "INSERT INTO accounts VALUES (?, ?, ?, ?, ?, 0, 0, NULL)",
+                "INSERT INTO accounts VALUES (?, ?, ?, ?, ?, 0, 0, NULL, NULL)",
                 *(position, account, cap.rho_units, cap_delta, cap.epsilon),
             )
+            self.set_period(account, periods.get(account))
         whose = (facts.partnership, facts.policy, facts.policy_digest)
-        self.append("opened", acts.opened(*whose, delta, caps, cap_delta, facts.last_at.date()))
+        self.append("opened", acts.opened(*whose, delta, caps, cap_delta, periods, facts.last_at.date()))
 
     def facts(self) -> Facts:
         """Whose ledger this is."""
@@ -112,6 +117,17 @@ class Tables:
         """Changes a cap."""
         change = "UPDATE accounts SET cap_rho = ?, cap_epsilon = ? WHERE account = ?"
         self._run(change, cap.rho_units, cap.epsilon, account)
+
+    def periods(self) -> dict[str, Period]:
+        """The accounts that have a period."""
+        rows = self._rows("SELECT account, period FROM accounts WHERE period IS NOT NULL ORDER BY position")
+        read = {account: books.period(json.loads(text)) for account, text in rows}
+        return {account: period for account, period in read.items() if period is not None}
+
+    def set_period(self, account: str, period: Period | None) -> None:
+        """Gives an account a period, or none."""
+        text = None if period is None else canonical_bytes(acts.period(period)).decode()
+        self._run("UPDATE accounts SET period = ? WHERE account = ?", text, account)
 
     def set_frozen(self, account: str, why: str | None) -> None:
         """Freezes or thaws."""
