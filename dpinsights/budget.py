@@ -1,4 +1,4 @@
-"""Opening and changing a partnership's budget: a policy's epsilons become the ledger's whole units once, rounded down."""
+"""Opening a partnership's budget: a policy's epsilons become the ledger's whole units once, rounded down."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from dpinsights.definitions.resolving import check_delta
-from dpinsights.errors import LedgerError
-from dpinsights.governance.ledger.interface import Amendment, Cap, Ledger
+from dpinsights.governance.ledger.interface import Cap, Ledger, Period
 from dpinsights.governance.ledger.sqlite import SqliteLedger
 from dpinsights.mechanisms.loss import rho_units_of
 from dpinsights.model.canonical import digest
 from dpinsights.model.contract import Contract
+from dpinsights.model.names import FrozenMap
 from dpinsights.model.numbers import plain
 from dpinsights.model.policy import Policy
 from dpinsights.state import State
@@ -30,6 +30,20 @@ def cap_of(epsilon: Decimal, delta: Decimal) -> Cap:
     Cap(rho_units=13242583765, epsilon='1')
     """
     return Cap(rho_units_of(epsilon, delta), plain(epsilon))
+
+
+def periods_of(policy: Policy) -> dict[str, Period]:
+    """The periods of a policy's accounts, in ledger units."""
+    delta = policy.delta.conversion
+    return {
+        name: Period(
+            one.period.every,
+            cap_of(one.period.epsilon, delta),
+            FrozenMap({report: cap_of(kept, delta) for report, kept in one.period.reserve.items()}),
+        )
+        for name, one in policy.accounts.items()
+        if one.period is not None
+    }
 
 
 def open_budget(policy: Policy, contract: Contract, state: State) -> Ledger:
@@ -51,6 +65,7 @@ def open_budget(policy: Policy, contract: Contract, state: State) -> Ledger:
         discovery_delta=policy.delta.discovery,
         lifetime=cap_of(policy.lifetime.epsilon, delta),
         accounts={name: cap_of(account.epsilon, delta) for name, account in policy.accounts.items()},
+        periods=periods_of(policy),
         clock=clock,
     )
 
@@ -62,14 +77,3 @@ def open_ledger(state: State) -> Ledger:
         LedgerError: if there is none (`dpinsights budget open` makes one), or it is damaged.
     """
     return SqliteLedger.open(state.ledger, clock=clock)
-
-
-def amend_cap(ledger: Ledger, account: str, epsilon: Decimal) -> Amendment:
-    """Changes an account's cap, as an entry of the ledger that every later report shows.
-
-    Raises:
-        LedgerError: if the account is not there, or more is spent already.
-    """
-    if epsilon <= 0:
-        raise LedgerError("a cap is more than 0")
-    return ledger.amend(account, cap_of(epsilon, ledger.deltas().conversion))

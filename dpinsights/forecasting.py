@@ -14,7 +14,7 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
-from dpinsights.budget import cap_of
+from dpinsights.budget import cap_of, periods_of
 from dpinsights.definitions.calendars import ReadCalendar, load_calendar
 from dpinsights.definitions.places import refuse
 from dpinsights.errors import LedgerError
@@ -193,22 +193,9 @@ def of_policy(policy: Policy) -> Standing:
         FrozenMap(
             {name: _balance(name, cap_of(epsilon, delta), discovery) for name, epsilon in caps.items()}
         ),
-        _periods(policy),
+        periods_of(policy),
         {},
     )
-
-
-def _periods(policy: Policy) -> dict[str, Period]:
-    delta = policy.delta.conversion
-    return {
-        name: Period(
-            one.period.every,
-            cap_of(one.period.epsilon, delta),
-            FrozenMap({report: cap_of(kept, delta) for report, kept in one.period.reserve.items()}),
-        )
-        for name, one in policy.accounts.items()
-        if one.period is not None
-    }
 
 
 def _balance(name: str, cap: Cap, discovery: int) -> Balance:

@@ -37,7 +37,7 @@ from dpinsights.model.names import EXPLORATION, FrozenMap
 from dpinsights.model.noisy import NoisyVector, State
 from dpinsights.model.plan import Plan
 from dpinsights.model.policy import Policy, Sources
-from dpinsights.model.release import Provenance, Release, Signature, Spending, Statement
+from dpinsights.model.release import PeriodSpending, Provenance, Release, Signature, Spending, Statement
 from dpinsights.model.report import Report
 from dpinsights.model.resolved import ResolvedQuery
 from dpinsights.permitting import Permission, check_approved, check_caps, check_operator, check_rehearsal
@@ -246,7 +246,7 @@ def _statement(planned: Plan, spent: Spent, losses: Mapping[str, Loss]) -> State
     def spending(rho: int, delta: int) -> Spending:
         return Spending(rho, epsilon_of(rho, planned.conversion_delta), delta)
 
-    account, lifetime = spent.account, spent.lifetime
+    account, lifetime, period = spent.account, spent.lifetime, spent.period
     return Statement(
         privacy_unit="customer",
         adjacency="add-or-remove-one-customer",
@@ -265,6 +265,15 @@ def _statement(planned: Plan, spent: Spent, losses: Mapping[str, Loss]) -> State
         discovery_delta=planned.discovery_delta,
         snapshot_map=NO_ACCOUNT_MAP,
         amendments=changes(spent.amendments),
+        period=PeriodSpending(
+            start=period.start,
+            until=period.until,
+            spent=spending(period.spent_rho, 0),
+            cap=spending(period.cap.rho_units, 0),
+            reserved=spending(period.reserved_rho, 0),
+        )
+        if period
+        else None,
     )
 
 
