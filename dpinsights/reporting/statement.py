@@ -219,12 +219,18 @@ def bar_share(units: int, cap: int) -> str:
 def _processing(release: Release, words: Words) -> list[Markup]:
     """What was done with the noisy numbers, and with these in particular."""
     flags = {flag for table in release.tables for cell in table.cells for flag in cell.estimate.flags}
-    keys = ["processing_1", "processing_2", "processing_3"]
+    smallest = max((table.smallest_group or 0 for table in release.tables), default=0)
+    declared = (
+        words.say("processing_1_smallest", n=words.number(Decimal(smallest)))
+        if smallest
+        else words.say("processing_1")
+    )
+    keys = ["processing_2", "processing_3"]
     if Flag.DISCOVERED in flags:
         keys.append("processing_discovered")
     if Flag.CONSISTENT in flags or any(table.alarm for table in release.tables):
         keys.append("processing_consistent")
-    return [words.say(key) for key in keys]
+    return [declared, *(words.say(key) for key in keys)]
 
 
 def noise_row(view: ResultView, fact: NoiseFact, first: bool, words: Words) -> dict[str, Any]:

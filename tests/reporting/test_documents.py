@@ -208,6 +208,18 @@ def test_statement_says_all_of_it(language: str) -> None:
         assert said in text
 
 
+def test_no_page_claims_that_all_groups_are_shown_where_small_ones_are_not() -> None:
+    released = quarterly()
+    claim, instead = (
+        "no group was left out because of its size",
+        "below the smallest group (10) are not shown",
+    )
+    assert claim in " ".join(parse(render(released, language="en")).text().split())
+    tables = tuple(replace(table, smallest_group=10) for table in released.tables)
+    text = " ".join(parse(render(replace(released, tables=tables), language="en")).text().split())
+    assert claim not in text and instead in text
+
+
 def test_unknown_language_is_refused() -> None:
     with pytest.raises(ReportError, match="'fr'"):
         render(quarterly(), language="fr")

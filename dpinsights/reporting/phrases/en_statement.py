@@ -150,6 +150,10 @@ STATEMENT: Mapping[str, str | Mapping[str, str]] = {
         "number, empty groups "
         "too; no group was left out because of its size."
     ),
+    "processing_1_smallest": (
+        "Groups, bounds and limits were declared before any data was read. Every declared group has a line, empty "
+        "groups too; numbers of groups below the smallest group ({n}) are not shown, which noisy numbers alone decide."
+    ),
     "processing_2": (
         "Bounds and limits on the contribution of a customer can bias a number. The intervals do not cover "
         "this; it is said "
