@@ -24,6 +24,7 @@ from dpinsights.governance import accountant
 from dpinsights.governance.accountant import NOTHING, Loss, Stored
 from dpinsights.governance.ledger import sql_ledger
 from dpinsights.governance.ledger.interface import Cap, FencedError, Run
+from dpinsights.governance.ledger.marks import marked
 from dpinsights.governance.ledger.runs import RunRow, Runs
 from dpinsights.governance.ledger.tables import Tables
 from dpinsights.governance.states import Course
@@ -243,7 +244,8 @@ def _spend_account_only(tables: Any, account: str, loss: Loss) -> None:
 
 
 def _stale(runs: Runs, row: RunRow, owner: str, lease_until: Any) -> RunRow:
-    return runs._swap("owner = ?, lease_until = ?", row, owner, lease_until.isoformat())
+    lease = marked(lease_until.isoformat())
+    return runs._swap("owner = ?, lease_until = ?", row, marked(owner), lease)
 
 
 MUTANTS: dict[str, tuple[Any, str, Any]] = {

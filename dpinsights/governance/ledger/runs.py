@@ -12,6 +12,7 @@ from dpinsights.errors import InternalError, LedgerError
 from dpinsights.governance import acts, books
 from dpinsights.governance.accountant import Decision, Loss, Stored, Verdict
 from dpinsights.governance.ledger.interface import Run
+from dpinsights.governance.ledger.marks import instant, marked, unmarked
 from dpinsights.governance.ledger.sql import SqlConnection
 from dpinsights.model.canonical import canonical_bytes
 from dpinsights.model.measurement import Specification
@@ -86,7 +87,9 @@ class Runs:
 
     def add(self, row: RunRow, decision: Decision) -> None:
         """A new run, what was decided for it, and the vectors that its account has paid to see."""
-        values = [one.isoformat() if isinstance(one, date) else one for one in astuple(row)]
+        *known, owner, lease_until = astuple(row)
+        values = [one.isoformat() if isinstance(one, date) else one for one in known]
+        values += [marked(owner), marked(lease_until.isoformat())]
         self._run(f"INSERT INTO runs ({_RUN}) VALUES ({', '.join('?' * len(values))})", *values)
         for item in decision.items:
             losses = (*astuple(item.account), *astuple(item.lifetime))
@@ -103,12 +106,13 @@ class Runs:
     def take_over(self, row: RunRow, owner: str, lease_until: datetime) -> RunRow:
         """Gives a run to another holder: from now on the former one's fence is stale."""
         return self._swap(
-            "fence = fence + 1, owner = ?, lease_until = ?", row, owner, lease_until.isoformat()
+            "fence = fence + 1, owner = ?, lease_until = ?",
+            *(row, marked(owner), marked(lease_until.isoformat())),
         )
 
     def end_lease(self, row: RunRow, now: datetime) -> RunRow:
         """Lets anybody take a run over from now on."""
-        return self._swap("lease_until = ?", row, now.isoformat())
+        return self._swap("lease_until = ?", row, marked(now.isoformat()))
 
     def move(self, row: RunRow, after: State) -> RunRow:
         """Compare and set: the run goes to a state if it is still as `row` says."""
@@ -269,8 +273,8 @@ class Runs:
             exploration, state, fence, owner, until = held
             named = (run, identity, report, date.fromisoformat(day))
             known = (*named, account, snapshot, digest, lock, approval, origin)
-            lease_until = datetime.fromisoformat(until)
-            found.append(RunRow(*known, bool(exploration), State(state), fence, owner, lease_until))
+            held_by = (fence, unmarked(owner), instant(until))
+            found.append(RunRow(*known, bool(exploration), State(state), *held_by))
         return found
 
     def _swap(self, change: str, row: RunRow, *values: object) -> RunRow:

@@ -17,7 +17,9 @@
 
 -- The one row that says whose ledger this is. `last_at` is the instant of the last act, for the clock check alone: the
 -- entries carry days, because instants of consecutive acts would tell how long a private computation took. If a wrong
--- clock once set it to the future, an operator may set it back by hand: no entry depends on it.
+-- clock once set it to the future, an operator may set it back by hand: no entry depends on it. Since none does, it carries
+-- a mark against damage, as leases do: behind a blank, the first 8 digits of the SHA-256 of what stands before (printf %s
+-- TEXT | sha256sum).
 CREATE TABLE ledger (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     partnership TEXT NOT NULL,
@@ -25,7 +27,7 @@ CREATE TABLE ledger (
     policy_digest TEXT NOT NULL,     -- of the policy that it was opened from
     conversion_delta TEXT NOT NULL,  -- a decimal
     discovery_delta TEXT NOT NULL,
-    last_at TEXT NOT NULL            -- ISO 8601, UTC
+    last_at TEXT NOT NULL            -- ISO 8601, UTC; marked
 ) STRICT;
 
 -- The chain. `body` is canonical JSON (RFC 8785, numbers as decimal texts), and the hash covers exactly its bytes:
@@ -86,8 +88,8 @@ CREATE TABLE runs (
     exploration INTEGER NOT NULL CHECK (exploration IN (0, 1)),
     state TEXT NOT NULL CHECK (state IN ('charged', 'drawing', 'measured', 'released', 'abandoned')),
     fence INTEGER NOT NULL CHECK (fence >= 1),
-    owner TEXT NOT NULL,
-    lease_until TEXT NOT NULL,
+    owner TEXT NOT NULL,             -- marked
+    lease_until TEXT NOT NULL,       -- marked
     CHECK ((lock IS NULL) = (approval IS NULL))
 ) STRICT;
 

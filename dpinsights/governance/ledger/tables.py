@@ -13,6 +13,7 @@ from dpinsights.governance import acts, books, chain
 from dpinsights.governance.accountant import Loss
 from dpinsights.governance.chain import Entry
 from dpinsights.governance.ledger.interface import Cap, Period, Snapshot
+from dpinsights.governance.ledger.marks import instant, marked
 from dpinsights.governance.ledger.sql import SqlConnection
 from dpinsights.model.canonical import canonical_bytes
 from dpinsights.model.noisy import Balance
@@ -46,7 +47,7 @@ class Tables:
         self._run(
             "INSERT INTO ledger VALUES (1, ?, ?, ?, ?, ?, ?)",
             *(facts.partnership, facts.policy, facts.policy_digest),
-            *(plain(delta.conversion), plain(delta.discovery), facts.last_at.isoformat()),
+            *(plain(delta.conversion), plain(delta.discovery), marked(facts.last_at.isoformat())),
         )
         for position, (account, cap) in enumerate(caps.items()):
             self._run(
@@ -65,11 +66,11 @@ class Tables:
             raise LedgerError("the ledger does not say whose it is: restore the last sound copy")
         [(partnership, policy, policy_digest, conversion, discovery, last)] = rows
         deltas = Delta(conversion=Decimal(conversion), discovery=Decimal(discovery))
-        return Facts(partnership, policy, policy_digest, deltas, datetime.fromisoformat(last))
+        return Facts(partnership, policy, policy_digest, deltas, instant(last))
 
     def set_last_at(self, now: datetime) -> None:
         """Notes the instant of an act."""
-        self._run("UPDATE ledger SET last_at = ?", now.isoformat())
+        self._run("UPDATE ledger SET last_at = ?", marked(now.isoformat()))
 
     def append(self, kind: str, body: object) -> Entry:
         """Adds an entry to the chain."""
