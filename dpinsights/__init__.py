@@ -11,6 +11,7 @@ The map of the package, arrows pointing down:
     cli, session              the two doors
     demo, pipeline, budget    the steps on one screen; the demo; opening a budget
     approving                 locks and signatures as files
+    verification              a release checked by whoever received it
     exporting                 what compliance asks for, made of released files: registry record, audit pack
     reporting                 releases to pages, tables and notebook views; knows nothing else
     governance                who may learn how much: accountant and ledger
