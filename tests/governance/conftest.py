@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.governance.house import IMPLEMENTATIONS, House
+from tests.governance.postgres_server import give_back
+
+
+@pytest.fixture(autouse=True)
+def databases() -> Iterator[None]:
+    """Empties the databases that a test's houses took."""
+    yield
+    give_back()
 
 
 @pytest.fixture(params=sorted(IMPLEMENTATIONS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -9,12 +10,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from dpinsights.governance.ledger.interface import Cap, Ledger, Permit, Run
+from dpinsights.governance.ledger.postgres import PostgresLedger
 from dpinsights.governance.ledger.sqlite import SqliteLedger
 from dpinsights.model.measurement import Draw, Measurement, Relation
 from dpinsights.model.noisy import Balance, NoisyVector
 from dpinsights.model.plan import Part, Plan, PlannedQuery
 from dpinsights.model.report import Query
+from tests.governance.postgres_server import database_of
 
 PARTNERSHIP, CONTRACT, POLICY = "6f0c2a9be41d4f7a", "c" * 64, "b" * 64
 CONVERSION, DISCOVERY = Decimal("1e-10"), Decimal("1e-11")
@@ -37,7 +42,13 @@ def sqlite(path: Path) -> tuple[Callable[..., Ledger], Callable[..., Ledger]]:
     return partial(SqliteLedger.create, path), partial(SqliteLedger.open, path)
 
 
-IMPLEMENTATIONS = {"sqlite": sqlite}
+def postgres(path: Path) -> tuple[Callable[..., Ledger], Callable[..., Ledger]]:
+    """How to make and how to open the PostgreSQL ledger that stands for a path."""
+    address = database_of(path)
+    return partial(PostgresLedger.create, address), partial(PostgresLedger.open, address)
+
+
+IMPLEMENTATIONS = {"sqlite": sqlite, "postgres": postgres}
 
 
 def measurement(name: str) -> Measurement:
@@ -102,7 +113,7 @@ class House:
     """A ledger, its clock, and short forms of what tests do with them."""
 
     def __init__(self, folder: Path, kind: str = "sqlite", *, lifetime: int = 1000, jd: int = 500) -> None:
-        self.path = folder / "ledger.db"
+        self.path, self.kind = folder / "ledger.db", kind
         self.clock = Clock()
         self._create, self._open = IMPLEMENTATIONS[kind](self.path)
         self.ledger = self.create(lifetime=lifetime, jd=jd)
@@ -127,6 +138,21 @@ class House:
     def open(self, owner: str = "second") -> Ledger:
         """The same ledger, as another process sees it."""
         return self._open(clock=self.clock, owner=owner)
+
+    def edit(self, *statements: str) -> list[tuple[Any, ...]]:
+        """Works on the stored ledger past this package; the rows of the last statement, if it has any."""
+        if self.kind == "postgres":
+            with psycopg.connect(
+                database_of(self.path), options="-c search_path=dpinsights_ledger"
+            ) as server:
+                for statement in statements:
+                    done = server.execute(statement)  # type: ignore[arg-type]
+                return done.fetchall() if done.description else []
+        raw = sqlite3.connect(self.path, isolation_level=None)
+        for statement in statements:
+            rows = raw.execute(statement).fetchall()
+        raw.close()
+        return rows
 
     def charge(
         self,

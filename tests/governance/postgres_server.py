@@ -8,7 +8,7 @@ that may make databases, such as `postgresql://postgres@localhost/postgres`.
 from __future__ import annotations
 
 import atexit
-import hashlib
+import ctypes
 import importlib.util
 import os
 import pwd
@@ -16,6 +16,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -45,10 +46,10 @@ def installation(version: int = 18) -> Path:
 class Server:
     """One server and its data, which lie in a directory of their own until `remove`: also called at exit."""
 
-    def __init__(self, version: int = 18, **settings: str) -> None:
-        """Makes the data directory and starts the server; `settings` go into postgresql.conf.
+    def __init__(self, version: int = 18, *, primary: Server | None = None, **settings: str) -> None:
+        """Makes the data directory and starts the server, or a replica of `primary`.
 
-        A server refuses to run as root: for root it runs as nobody.
+        `settings` go into postgresql.conf. A server refuses to run as root: for root it runs as nobody.
         """
         root = os.geteuid() == 0
         self._as = pwd.getpwnam("nobody") if root else None
@@ -59,7 +60,22 @@ class Server:
         self.data = self.folder / "data"
         self._process: subprocess.Popen[bytes] | None = None
         atexit.register(self.remove)
-        self.run("initdb", "-D", str(self.data), "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
+        if primary is None:
+            self.run(
+                "initdb", "-D", str(self.data), "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "-N"
+            )
+        else:
+            self.run(
+                "pg_basebackup",
+                "-R",
+                "-N",
+                "-c",
+                "fast",
+                "-D",
+                str(self.data),
+                "-d",
+                primary.address("postgres"),
+            )
         self.configure(
             listen_addresses="",
             unix_socket_directories=str(self.folder),
@@ -97,6 +113,7 @@ class Server:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=_die_with_parent,
                 **self._user(),
             )
         until = time.monotonic() + START_SECONDS
@@ -185,6 +202,12 @@ class Server:
         return installed
 
 
+def _die_with_parent() -> None:
+    """On Linux, ends this process when its parent is killed before it could end it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGQUIT)  # 1 is PR_SET_PDEATHSIG
+
+
 def _alive(process: psutil.Process) -> bool:
     try:
         return bool(process.status() != psutil.STATUS_ZOMBIE)
@@ -223,10 +246,28 @@ def database() -> Iterator[str]:
         drop_database(address)
 
 
+_free: list[str] = []
+_taken: dict[Path, str] = {}
+
+
 def database_of(path: Path) -> str:
-    """The address of the database that stands for a path, made at the first call: houses name ledgers by paths."""
-    name = f"p_{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
-    try:
-        return make_database(shared(), name)
-    except psycopg.errors.DuplicateDatabase:
-        return urlunsplit(urlsplit(shared())._replace(path=f"/{name}"))
+    """The address of the database that stands for a path in this process: houses name ledgers by paths.
+
+    It is empty at the first call for a path, and the path's until `give_back`: a new database takes longer than a test.
+    """
+    if path not in _taken:
+        _taken[path] = _free.pop() if _free else make_database(shared())
+    return _taken[path]
+
+
+def give_back(path: Path | None = None) -> None:
+    """Empties the database of a path, or those of all paths, for others to use."""
+    for one in [path] if path else list(_taken):
+        address = _taken.pop(one)
+        with psycopg.connect(address, autocommit=True) as raw:
+            raw.execute(
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            raw.execute("SET client_min_messages = error; DROP SCHEMA IF EXISTS dpinsights_ledger CASCADE")
+        _free.append(address)

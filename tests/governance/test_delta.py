@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,31 +54,19 @@ def deltas(house: House, *accounts: str) -> tuple[int, ...]:
     return tuple(found[account] for account in accounts)
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> House:
-    """A ledger."""
-    return House(tmp_path)
-
-
 def test_rho_and_delta_are_charged_to_both_accounts_and_stand_in_the_chain(house: House) -> None:
     house.charge(plan("jd", discovers("a", 100, 9.0, 7_000), draw("b", 50, 20.0)))
     assert deltas(house, "lifetime", "jd", "icbc") == (7_000, 7_000, 0)
     assert house.spent("lifetime", "jd") == (150, 150)
-    assert b'"delta":"7000"' in _bodies(house.path)
+    [charged] = [entry for entry in house.ledger.entries() if entry.type == "charged"]
+    assert '"delta":"7000"' in charged.body
     house.ledger.check()
-
-
-def _bodies(path: Path) -> bytes:
-    with sqlite3.connect(path) as connection:
-        rows = connection.execute("SELECT body FROM entries WHERE type = 'charged'").fetchall()
-    return b"".join(body if isinstance(body, bytes) else body.encode() for (body,) in rows)
 
 
 def test_the_charge_outlives_the_process(house: House) -> None:
     house.charge(plan("jd", discovers("a", 100, 9.0, 7_000)))
     house.ledger.close()
-    with sqlite3.connect(house.path) as connection:
-        spent = dict(connection.execute("SELECT account, spent_delta FROM accounts"))
+    spent = dict(house.edit("SELECT account, spent_delta FROM accounts"))
     assert (spent["lifetime"], spent["jd"]) == (7_000, 7_000)
 
 
@@ -185,8 +171,7 @@ def test_no_key_at_all_is_stored_too(house: House) -> None:
 
 def test_damaged_keys_are_noticed(house: House) -> None:
     run = measured(house, plan("jd", discovers("a", 100, 9.0, 7_000)))
-    with sqlite3.connect(house.path) as connection:
-        connection.execute("UPDATE discovered SET keys = replace(keys, 'tea', 'gin')")
+    house.edit("UPDATE discovered SET keys = replace(keys, 'tea', 'gin')")
     with pytest.raises(LedgerError, match="damaged"):
         house.ledger.vectors(run)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -32,12 +31,6 @@ def measured(house: House, asked: Plan, values: tuple[int, ...]) -> Run:
     )
     house.ledger.finish(run, RELEASE)
     return run
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> House:
-    """A ledger."""
-    return House(tmp_path)
 
 
 def test_choices_come_back_as_they_were_stored(house: House) -> None:
