@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from dpinsights.definitions.resolving import check_delta
+from dpinsights.governance import books
 from dpinsights.governance.ledger.interface import Cap, Ledger, Period
 from dpinsights.governance.ledger.sqlite import SqliteLedger
-from dpinsights.mechanisms.loss import rho_units_of
+from dpinsights.mechanisms.loss import epsilon_of, rho_units_of
 from dpinsights.model.canonical import digest
 from dpinsights.model.contract import Contract
 from dpinsights.model.names import FrozenMap
 from dpinsights.model.numbers import plain
 from dpinsights.model.policy import Policy
+from dpinsights.model.release import PeriodSpending, Spending
 from dpinsights.state import State
 
 
@@ -68,6 +70,29 @@ def open_budget(policy: Policy, contract: Contract, state: State) -> Ledger:
         periods=periods_of(policy),
         clock=clock,
     )
+
+
+def current_periods(ledger: Ledger, on: date) -> dict[str, PeriodSpending]:
+    """How the accounts that have a period stand in that of a day, or of the ledger's last entry if that is later."""
+    entries, delta = ledger.entries(), ledger.deltas().conversion
+    sums = books.replay(entries)
+    day = max(on, date.fromisoformat(entries[-1].data["day"]))
+
+    def spending(units: int) -> Spending:
+        return Spending(units, epsilon_of(units, delta))
+
+    found = (sums.period_spent(name, day, "") for name in sums.periods)
+    return {
+        one.account: PeriodSpending(
+            one.start,
+            one.until,
+            spending(one.spent_rho),
+            spending(one.cap.rho_units),
+            spending(one.reserved_rho),
+        )
+        for one in found
+        if one is not None
+    }
 
 
 def open_ledger(state: State) -> Ledger:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from dpinsights.budget import open_ledger
+from dpinsights.budget import clock, current_periods, open_ledger
 from dpinsights.definitions.loading import load_checked, load_policy, make_sources
 from dpinsights.definitions.places import PYTHON
 from dpinsights.definitions.python import period as make_period
@@ -26,7 +26,7 @@ from dpinsights.model.noisy import Balance
 from dpinsights.model.numbers import exact
 from dpinsights.model.plan import Plan
 from dpinsights.model.policy import Policy
-from dpinsights.model.release import Release, ResultTable
+from dpinsights.model.release import PeriodSpending, Release, ResultTable
 from dpinsights.model.report import Epsilon, Period, Query, Report
 from dpinsights.pipeline import Data, data_of, measure, release_of
 from dpinsights.planning.planning import make_plan
@@ -209,7 +209,8 @@ class Session:
         """What is spent and left, and about how many more releases like the last would fit."""
         delta = self._policy.delta.conversion
         chosen = tuple(b for b in self._ledger.balances() if b.account in ("lifetime", self._account))
-        return BudgetView(chosen, self._last_cost, delta, self._language)
+        periods = current_periods(self._ledger, clock().date())
+        return BudgetView(chosen, self._last_cost, delta, self._language, periods)
 
     def close(self) -> None:
         """Gives the ledger back; `with dpi.open(...) as session:` does it by itself."""
@@ -364,25 +365,47 @@ class Result:
 class BudgetView:
     """The account's card."""
 
-    def __init__(self, balances: tuple[Balance, ...], last_cost: int, delta: Decimal, language: str) -> None:
+    def __init__(
+        self,
+        balances: tuple[Balance, ...],
+        last_cost: int,
+        delta: Decimal,
+        language: str,
+        periods: Mapping[str, PeriodSpending],
+    ) -> None:
         self.balances = {balance.account: balance for balance in balances}
+        self.periods = {name: period for name, period in periods.items() if name in self.balances}
         self._last_cost = last_cost
         self._delta = delta
         self._language = language
 
     def left(self, account: str | None = None) -> Decimal:
-        """What is left of an account (the session's own if not named), as the epsilon that a last release could have."""
+        """What is left of an account (the session's own if not named), as the epsilon that a last release could have now.
+
+        Where the account has a period, what is left in it counts, without what is kept for promised reports.
+        """
         own = next((name for name in self.balances if name != "lifetime"), "lifetime")
-        return self._epsilon_of(self.balances[account or own].left_rho)
+        left, period = self.balances[account or own].left_rho, self.periods.get(account or own)
+        if period is not None:
+            left = min(left, period.cap.rho_units - period.spent.rho_units - period.reserved.rho_units)
+        return self._epsilon_of(max(left, 0))
 
     def __repr__(self) -> str:
         return budget_text(
-            tuple(self.balances.values()), self._last_cost or None, self._epsilon_of, language=self._language
+            tuple(self.balances.values()),
+            self._last_cost or None,
+            self._epsilon_of,
+            periods=self.periods,
+            language=self._language,
         )
 
     def _repr_html_(self) -> str:
         return budget_view(
-            tuple(self.balances.values()), self._last_cost or None, self._epsilon_of, language=self._language
+            tuple(self.balances.values()),
+            self._last_cost or None,
+            self._epsilon_of,
+            periods=self.periods,
+            language=self._language,
         )
 
     def _epsilon_of(self, units: int) -> Decimal:

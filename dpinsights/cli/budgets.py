@@ -28,7 +28,7 @@ def budget(
     if forecast is not None:
         _forecast(forecast, state)
         return
-    from dpinsights.budget import open_ledger
+    from dpinsights.budget import clock, current_periods, open_ledger
     from dpinsights.mechanisms.loss import epsilon_of
     from dpinsights.reporting.notebook import budget_text
     from dpinsights.state import find_state
@@ -36,7 +36,9 @@ def budget(
     ledger = open_ledger(find_state(state))
     delta = ledger.deltas().conversion
     out.print(f"partnership {ledger.partnership}, policy {ledger.policy}", markup=False)
-    out.print(budget_text(ledger.balances(), None, lambda units: epsilon_of(units, delta)), markup=False)
+    periods = current_periods(ledger, clock().date())
+    text = budget_text(ledger.balances(), None, lambda units: epsilon_of(units, delta), periods=periods)
+    out.print(text, markup=False)
     for change in ledger.amendments():
         by = f", signed by {len(change.envelopes)} persons" if change.envelopes else ""
         line = f"amended {change.day}: {change.account} from epsilon {change.before.epsilon} to {change.after.epsilon}{by}"

@@ -6,8 +6,10 @@ is handed in, since only the mechanisms room may convert.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from types import MappingProxyType
 from typing import Any
 
 from markupsafe import Markup
@@ -15,7 +17,7 @@ from markupsafe import Markup
 from dpinsights.model.measurement import Draw
 from dpinsights.model.noisy import Balance
 from dpinsights.model.plan import Forecast, Plan, PlannedQuery
-from dpinsights.model.release import Release
+from dpinsights.model.release import PeriodSpending, Release
 from dpinsights.reporting.figures import power_text, rounded, significant, unit_name
 from dpinsights.reporting.fragments import check_fragment
 from dpinsights.reporting.statement import bar_share, used_text
@@ -24,6 +26,8 @@ from dpinsights.reporting.view import view_of
 from dpinsights.reporting.words import HTML_LANGUAGE, Words
 
 EpsilonOf = Callable[[int], Decimal]
+Periods = Mapping[str, PeriodSpending]
+"""The current period of each account that has one."""
 
 _MOST_SCALES = 3
 _TINY = Decimal("0.0001")
@@ -43,6 +47,7 @@ def release_view(release: Release, language: str) -> str:
 
 
 NOTHING: frozenset[str] = frozenset()
+NO_PERIODS: Periods = MappingProxyType({})
 
 
 def plan_view(
@@ -80,20 +85,31 @@ def plan_text(
 
 
 def budget_view(
-    balances: Sequence[Balance], last_cost_units: int | None, epsilon_of: EpsilonOf, *, language: str = "en"
+    balances: Sequence[Balance],
+    last_cost_units: int | None,
+    epsilon_of: EpsilonOf,
+    *,
+    periods: Periods = NO_PERIODS,
+    language: str = "en",
 ) -> str:
-    """A card: what each account has spent and has left, and about how many more like the last."""
+    """A card: what each account has spent and has left, in its period too, and about how many more like the last."""
     words = Words(language)
-    view = {"accounts": list(_accounts(balances, last_cost_units, epsilon_of, words)), "words": words.fixed()}
-    return _shell("_notebook_budget", view, words, [])
+    accounts = list(_accounts(balances, last_cost_units, epsilon_of, periods, words))
+    return _shell("_notebook_budget", {"accounts": accounts, "words": words.fixed()}, words, [])
 
 
 def budget_text(
-    balances: Sequence[Balance], last_cost_units: int | None, epsilon_of: EpsilonOf, *, language: str = "en"
+    balances: Sequence[Balance],
+    last_cost_units: int | None,
+    epsilon_of: EpsilonOf,
+    *,
+    periods: Periods = NO_PERIODS,
+    language: str = "en",
 ) -> str:
-    """The same, one line for each account."""
+    """The same, one line for each account, and one for its period."""
     words = Words(language)
-    return "".join(f"{row['line']}\n" for row in _accounts(balances, last_cost_units, epsilon_of, words))
+    rows = _accounts(balances, last_cost_units, epsilon_of, periods, words)
+    return "".join(f"{row['line']}\n" + (f"  {row['period']}\n" if row["period"] else "") for row in rows)
 
 
 def _shell(template: str, view: dict[str, Any], words: Words, marks: list[dict[str, Any]]) -> str:
@@ -240,13 +256,14 @@ def _left(epsilon: Decimal, words: Words) -> str:
 
 
 def _accounts(
-    balances: Sequence[Balance], last: int | None, epsilon_of: EpsilonOf, words: Words
+    balances: Sequence[Balance], last: int | None, epsilon_of: EpsilonOf, periods: Periods, words: Words
 ) -> Iterator[dict[str, Any]]:
     for balance in balances:
         name = words.text("budget_lifetime") if balance.account == "lifetime" else balance.account
         used = used_text(balance.spent_rho, balance.cap_rho, words)
         spent, cap = _loss(epsilon_of(balance.spent_rho), words), _loss(epsilon_of(balance.cap_rho), words)
-        more = _more(balance, last, words)
+        period = periods.get(balance.account)
+        more = _more(balance, period, last, words)
         line = words.text("budget_line", account=name, spent=spent, cap=cap, used=used)
         yield {
             "name": name,
@@ -256,12 +273,27 @@ def _accounts(
             "bar": bar_share(balance.spent_rho, balance.cap_rho),
             "more": more,
             "line": words.text("budget_line_more", line=line, more=more) if more else line,
+            "period": _period(period, words) if period else "",
         }
 
 
-def _more(balance: Balance, last: int | None, words: Words) -> str:
-    """How many more like the last; nothing where no last cost is known."""
+def _period(period: PeriodSpending, words: Words) -> str:
+    """What is spent in a period, what is kept in it, and when it ends."""
+    dates = {"start": words.day(period.start), "end": words.day(period.until - timedelta(days=1))}
+    spent, cap = _loss(period.spent.epsilon, words), _loss(period.cap.epsilon, words)
+    used = used_text(period.spent.rho_units, period.cap.rho_units, words)
+    line = words.text("budget_period", spent=spent, cap=cap, used=used, next=words.day(period.until), **dates)
+    if not period.reserved.rho_units:
+        return line
+    return words.text("budget_period_kept", line=line, kept=_loss(period.reserved.epsilon, words))
+
+
+def _more(balance: Balance, period: PeriodSpending | None, last: int | None, words: Words) -> str:
+    """How many more like the last, in this period; nothing where no last cost is known."""
     if not last:
         return ""
-    count = max(balance.left_rho, 0) // last
+    left = balance.left_rho
+    if period is not None:
+        left = min(left, period.cap.rho_units - period.spent.rho_units - period.reserved.rho_units)
+    count = max(left, 0) // last
     return words.text("budget_more", n=count) if count else words.text("budget_none")

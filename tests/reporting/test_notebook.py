@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from dpinsights.model.names import LANGUAGES
 from dpinsights.model.noisy import Balance
 from dpinsights.model.plan import Forecast
-from dpinsights.model.release import Release
+from dpinsights.model.release import PeriodSpending, Release, Spending
 from dpinsights.model.report import Query
 from dpinsights.reporting.notebook import budget_text, budget_view, plan_text, plan_view, release_view
 from dpinsights.reporting.phrases import PHRASES
@@ -164,6 +165,32 @@ def test_budget_text_in_full() -> None:
     assert (
         budget_text(BALANCES, None, epsilon_of).splitlines()[2] == "exploration: ε 0 spent of 1.00 (0% of ρ)"
     )
+
+
+PERIODS = {
+    "exploration": PeriodSpending(
+        date(2018, 1, 1),
+        date(2018, 4, 1),
+        Spending(2_000_000_000, Decimal("0.2")),
+        Spending(9_000_000_000, Decimal("0.9")),
+        Spending(1_000_000_000, Decimal("0.1")),
+    )
+}
+
+
+def test_budget_text_says_what_is_left_in_a_period_and_when_it_ends() -> None:
+    assert budget_text(BALANCES, 3 * 10**9, epsilon_of, periods=PERIODS).splitlines()[2:] == [
+        "exploration: ε 0 spent of 1.00 (0% of ρ), about 2 more like the last",
+        "  from 1 January 2018 to 31 March 2018: ε 0.200 spent of 0.900 (22.3% of ρ), counted anew from 1 April 2018; "
+        "the cap above never is; ε 0.100 of it is kept for promised reports",
+    ]
+    zh = budget_text(BALANCES, None, epsilon_of, periods=PERIODS, language="zh").splitlines()[3]
+    assert zh == (
+        "  2018年1月1日至2018年3月31日：已用ε 0.200，上限0.900（ρ的22.3%），自2018年4月1日起重新计算；"
+        "上述上限永不重新计算；其中ε 0.100为已承诺的报告保留"
+    )
+    card = parse(budget_view(BALANCES, None, epsilon_of, periods=PERIODS)).text()
+    assert "counted anew from 1 April 2018" in card
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

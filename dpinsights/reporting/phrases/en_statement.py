@@ -233,6 +233,10 @@ STATEMENT: Mapping[str, str | Mapping[str, str]] = {
     "budget_none": "no room for another like the last",
     "budget_line": "{account}: ε {spent} spent of {cap} ({used} of ρ)",
     "budget_line_more": "{line}, {more}",
+    "budget_period": (
+        "from {start} to {end}: ε {spent} spent of {cap} ({used} of ρ), counted anew from {next}; the cap above never is"
+    ),
+    "budget_period_kept": "{line}; ε {kept} of it is kept for promised reports",
     "budget_caption": "What each account has spent, in ε at one δ; the bar shows the share of ρ.",
     "budget_lifetime": "lifetime, all recipients",
 }

@@ -185,6 +185,10 @@ STATEMENT: Mapping[str, str | Mapping[str, str]] = {
     "budget_none": "余额不足以再进行一次与上次相同的查询",
     "budget_line": "{account}：已用ε {spent}，上限{cap}（ρ的{used}）",
     "budget_line_more": "{line}，{more}",
+    "budget_period": (
+        "{start}至{end}：已用ε {spent}，上限{cap}（ρ的{used}），自{next}起重新计算；上述上限永不重新计算"
+    ),
+    "budget_period_kept": "{line}；其中ε {kept}为已承诺的报告保留",
     "budget_caption": "各账户已用预算，以同一δ下的ε表示；条形表示ρ的占比。",
     "budget_lifetime": "全部接收方终身合计",
 }
