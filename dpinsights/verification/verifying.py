@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from dpinsights.errors import ReportError
 from dpinsights.governance.approvals.receipt import FILE as RECEIPT
 from dpinsights.governance.approvals.receipt import Receipt, read_receipt
 from dpinsights.model.trust import Trust
@@ -68,10 +69,14 @@ def earlier_receipt(path: Path, trust: Trust) -> Receipt:
 
     Raises:
         ApprovalError: if it doesn't count.
-        OSError: if there is no such file.
+        ReportError: if there is no such file.
     """
     file = path / RECEIPT if path.is_dir() else path
-    return read_receipt(file.read_bytes(), trust, file.name)
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise ReportError(f"{file} can't be read ({error.strerror}): name an earlier receipt") from None
+    return read_receipt(content, trust, file.name)
 
 
 def listed(findings: Sequence[Finding], language: str = "en") -> Iterable[str]:

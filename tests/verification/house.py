@@ -43,7 +43,7 @@ Files = dict[str, bytes]
 
 @dataclass(frozen=True)
 class House:
-    """What a partner has: two releases of one ledger, a rehearsal, and the trust file; and what the operator has."""
+    """What a partner has: two releases of one ledger, a rehearsal, and the trust file; and the keys of all persons, by id."""
 
     first: Files
     second: Files
@@ -51,6 +51,7 @@ class House:
     trust: Trust
     trust_file: Path
     operator: Signer
+    signers: Mapping[str, Signer]
 
     @property
     def earlier(self) -> Receipt:
@@ -149,6 +150,7 @@ def build(folder: Path) -> House:
     """The demo over few made-up customers, its report run twice and rehearsed once."""
     demo = run_demo(folder, scale=400)
     operator = FileSigner.load(demo.key, PASSPHRASE)
+    keys = [FileSigner.load(path, PASSPHRASE) for path in demo.key.parent.glob("*.pem")]
     report = demo.definitions / "partner-quarterly.yaml"
     ledger = SqliteLedger.open(demo.state.ledger, clock=clock, owner="tests")
 
@@ -168,7 +170,15 @@ def build(folder: Path) -> House:
         rehearsal = again(demo.definitions / "channel-moves.yaml", rehearsal=True)
     finally:
         ledger.close()
-    return House(read(demo.released.folder), second, rehearsal, load_trust(demo.trust), demo.trust, operator)
+    return House(
+        first=read(demo.released.folder),
+        second=second,
+        rehearsal=rehearsal,
+        trust=load_trust(demo.trust),
+        trust_file=demo.trust,
+        operator=operator,
+        signers={key.key_id: key for key in keys},
+    )
 
 
 def sha256(content: bytes) -> str:
