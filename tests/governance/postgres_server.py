@@ -19,8 +19,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,6 +31,7 @@ import pytest
 USER = "postgres"
 GIVEN = "DPINSIGHTS_TEST_POSTGRES"
 START_SECONDS = 60
+MEMORY, ROOM = "/dev/shm", 2**31
 
 
 def installation(version: int = 18) -> Path:
@@ -46,14 +45,22 @@ def installation(version: int = 18) -> Path:
 class Server:
     """One server and its data, which lie in a directory of their own until `remove`: also called at exit."""
 
-    def __init__(self, version: int = 18, *, primary: Server | None = None, **settings: str) -> None:
-        """Makes the data directory and starts the server, or a replica of `primary`.
+    def __init__(
+        self, version: int = 18, *, primary: Server | None = None, on_disk: bool = False, **settings: str
+    ) -> None:
+        """Makes the data directory and starts the server; it refuses to run as root, and runs as nobody then.
 
-        `settings` go into postgresql.conf. A server refuses to run as root: for root it runs as nobody.
+        Args:
+            version: 16 or 18.
+            primary: a running server that this one becomes a replica of.
+            on_disk: for who measures times. Else the data lie in memory where there is room: what a killed process
+                wrote is not lost there, and a test need not wait for a disk.
+            settings: lines of postgresql.conf.
         """
         root = os.geteuid() == 0
         self._as = pwd.getpwnam("nobody") if root else None
-        self.folder = Path(tempfile.mkdtemp(prefix="dpi-pg-"))
+        memory = None if on_disk or not _roomy(MEMORY) else MEMORY
+        self.folder = Path(tempfile.mkdtemp(prefix="dpi-pg-", dir=memory))
         self._log = self.folder / "log"
         self._own(self.folder)
         self._bin = self._reachable(installation(version)) / "bin"
@@ -61,21 +68,11 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
         atexit.register(self.remove)
         if primary is None:
-            self.run(
-                "initdb", "-D", str(self.data), "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "-N"
-            )
+            how = ("-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
+            self.run("initdb", "-D", str(self.data), *how)
         else:
-            self.run(
-                "pg_basebackup",
-                "-R",
-                "-N",
-                "-c",
-                "fast",
-                "-D",
-                str(self.data),
-                "-d",
-                primary.address("postgres"),
-            )
+            whose = ("-d", primary.address("postgres"))
+            self.run("pg_basebackup", "-R", "-N", "-c", "fast", "-D", str(self.data), *whose)
         self.configure(
             listen_addresses="",
             unix_socket_directories=str(self.folder),
@@ -194,12 +191,18 @@ class Server:
         except (PermissionError, subprocess.CalledProcessError):
             package = installed.parent
             libraries = package.with_name(f"{package.name}.libs")
+            place = Path(tempfile.mkdtemp(prefix="dpi-pg-"))
+            atexit.register(shutil.rmtree, place, ignore_errors=True)
+            self._own(place)
             if libraries.exists():
-                shutil.copytree(libraries, self.folder / libraries.name)
-            copy = self.folder / package.name / installed.name
-            shutil.copytree(installed, copy, symlinks=True)
-            return copy
+                shutil.copytree(libraries, place / libraries.name)
+            shutil.copytree(installed, place / package.name / installed.name, symlinks=True)
+            return place / package.name / installed.name
         return installed
+
+
+def _roomy(folder: str) -> bool:
+    return os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > ROOM
 
 
 def _die_with_parent() -> None:
@@ -236,16 +239,6 @@ def shared() -> str:
     return os.environ.get(GIVEN) or Server().address("postgres")
 
 
-@contextmanager
-def database() -> Iterator[str]:
-    """The address of an empty database on the shared server, deleted at the end."""
-    address = make_database(shared())
-    try:
-        yield address
-    finally:
-        drop_database(address)
-
-
 _free: list[str] = []
 _taken: dict[Path, str] = {}
 
@@ -270,4 +263,5 @@ def give_back(path: Path | None = None) -> None:
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
             raw.execute("SET client_min_messages = error; DROP SCHEMA IF EXISTS dpinsights_ledger CASCADE")
+            raw.execute(f'ALTER DATABASE "{raw.info.dbname}" RESET ALL')
         _free.append(address)

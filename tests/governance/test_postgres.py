@@ -8,6 +8,8 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -16,21 +18,25 @@ from dpinsights.errors import LedgerError
 from dpinsights.governance.ledger import connection as sqlite_connection
 from dpinsights.governance.ledger import postgres_connection
 from dpinsights.governance.ledger.postgres_connection import OBJECTS, PostgresConnection
-from tests.governance.postgres_server import Server, database, shared
+from tests.governance.postgres_server import Server, database_of, drop_database, shared
 
 UNKNOWN = "was kept or it was not: run the same command again, which finds out"
 
 
 @pytest.fixture
-def address() -> Iterator[str]:
+def address(tmp_path: Path) -> str:
     """An empty database."""
-    with database() as address:
-        yield address
+    return database_of(tmp_path)
 
 
 def begin(connection: PostgresConnection) -> None:
     """The least that a ledger holds for its lock."""
     connection.run("INSERT INTO ledger VALUES (1, 'p', 'p', 'd', '0.1', '0.1', '2018-01-15T09:00:00+00:00')")
+
+
+def database_name(address: str) -> str:
+    """The name of an address's database."""
+    return urlsplit(address).path[1:]
 
 
 def edit(address: str, *statements: str) -> None:
@@ -75,7 +81,7 @@ def refused(address: str) -> str:
 )
 def test_settings_of_the_session_that_lose_commits_are_refused(made: str, setting: str, value: str) -> None:
     connection = PostgresConnection(made).checked()
-    edit(made, f"ALTER DATABASE {made.split('/')[3].split('?')[0]} SET {setting} = {value}")
+    edit(made, f"ALTER DATABASE {database_name(made)} SET {setting} = {value}")
     assert f"has {setting} {value}, not o" in refused(made)
     connection._raw.execute(f"SET {setting} = {value}")
     with pytest.raises(LedgerError, match=f"has {setting} {value}"), connection.writing():
@@ -368,11 +374,9 @@ def test_psycopg_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_another_encoding_is_refused(address: str) -> None:
-    latin = address.replace("/t_", "/l_")
-    edit_server = psycopg.connect(shared(), autocommit=True)
-    name = re.findall(r"/(l_\w+)", latin)[0]
-    edit_server.execute(f"CREATE DATABASE {name} ENCODING LATIN1 TEMPLATE template0")  # type: ignore[arg-type]
+    latin = re.sub(r"/t_", "/latin_", address)
+    with psycopg.connect(address, autocommit=True) as raw:
+        raw.execute(f"CREATE DATABASE {database_name(latin)} ENCODING LATIN1 TEMPLATE template0")
     with pytest.raises(LedgerError, match="not encoded in UTF8"):
         PostgresConnection.create(latin, begin)
-    edit_server.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[arg-type]
-    edit_server.close()
+    drop_database(latin)
