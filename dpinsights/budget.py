@@ -9,6 +9,8 @@ from decimal import Decimal
 from dpinsights.definitions.resolving import check_delta
 from dpinsights.governance import books
 from dpinsights.governance.ledger.interface import Cap, Ledger, Period
+from dpinsights.governance.ledger.postgres import PostgresLedger
+from dpinsights.governance.ledger.sql_accounts import Opening
 from dpinsights.governance.ledger.sqlite import SqliteLedger
 from dpinsights.mechanisms.loss import epsilon_of, rho_units_of
 from dpinsights.model.canonical import digest
@@ -52,14 +54,13 @@ def open_budget(policy: Policy, contract: Contract, state: State) -> Ledger:
     """Makes the partnership's ledger, once, and gives it its identity: the contract's, or a new one.
 
     Raises:
-        LedgerError: if the state directory holds a ledger already.
+        LedgerError: if the state directory, or the database, holds a ledger already.
         DefinitionError: if the total delta is too large for so many customers.
     """
     check_delta(policy, contract)
     state.prepare()
     delta = policy.delta.conversion
-    return SqliteLedger.create(
-        state.ledger,
+    opening = Opening(
         partnership=contract.partnership or secrets.token_hex(8),
         policy_name=policy.policy,
         policy_digest=digest(policy, purpose="policy"),
@@ -68,8 +69,10 @@ def open_budget(policy: Policy, contract: Contract, state: State) -> Ledger:
         lifetime=cap_of(policy.lifetime.epsilon, delta),
         accounts={name: cap_of(account.epsilon, delta) for name, account in policy.accounts.items()},
         periods=periods_of(policy),
-        clock=clock,
     )
+    if state.address:
+        return PostgresLedger.create(state.address, clock=clock, **opening)
+    return SqliteLedger.create(state.ledger, clock=clock, **opening)
 
 
 def current_periods(ledger: Ledger, on: date) -> dict[str, PeriodSpending]:
@@ -96,9 +99,11 @@ def current_periods(ledger: Ledger, on: date) -> dict[str, PeriodSpending]:
 
 
 def open_ledger(state: State) -> Ledger:
-    """The ledger of a state directory.
+    """The ledger of a state directory, or the one on PostgreSQL that stands in for it.
 
     Raises:
         LedgerError: if there is none (`dpinsights budget open` makes one), or it is damaged.
     """
+    if state.address:
+        return PostgresLedger.open(state.address, clock=clock)
     return SqliteLedger.open(state.ledger, clock=clock)

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dpinsights.errors import LedgerError
 
 VARIABLE = "DPINSIGHTS_STATE"
+ADDRESS = "DPINSIGHTS_LEDGER"
 
 
 @dataclass(frozen=True)
 class State:
-    """A state directory. Rows and what is made of them lie in `work/` only."""
+    """A state directory. Rows and what is made of them lie in `work/` only.
+
+    Attributes:
+        folder: the directory.
+        address: where on PostgreSQL the budget ledger is; empty if it is the file `ledger`.
+    """
 
     folder: Path
+    address: str = field(default="", repr=False)
 
     @property
     def ledger(self) -> Path:
-        """The budget ledger, which holds the noisy measurements too."""
+        """The file of the budget ledger, which holds the noisy measurements too."""
         return self.folder / "ledger.sqlite"
 
     @property
@@ -41,10 +48,11 @@ class State:
 
 
 def find_state(given: Path | str | None, environment: Mapping[str, str] = os.environ) -> State:
-    """The state directory that was named, by argument or by DPINSIGHTS_STATE.
+    """The state directory that was named, by argument or by DPINSIGHTS_STATE; DPINSIGHTS_LEDGER names a server's ledger.
 
     Raises:
-        LedgerError: if neither names one: a ledger that nobody chose a place for would be a fresh budget.
+        LedgerError: if neither names one: a ledger that nobody chose a place for would be a fresh budget. Or if there
+            are two ledgers.
     """
     folder = given or environment.get(VARIABLE)
     if not folder:
@@ -52,4 +60,14 @@ def find_state(given: Path | str | None, environment: Mapping[str, str] = os.env
             "no state directory was named: give --state DIRECTORY (state= in Python) or set DPINSIGHTS_STATE; "
             "the ledger lies there, and all reports over the same people must use the same one"
         )
-    return State(Path(folder).expanduser().resolve())
+    state = State(Path(folder).expanduser().resolve(), environment.get(ADDRESS, ""))
+    if state.address and state.ledger.exists():
+        raise LedgerError(
+            f"{state.ledger} lies here, and {ADDRESS} names another ledger: a partnership has one, or its budget would be "
+            f"spent twice; unset {ADDRESS}, or name another state directory"
+        )
+    if state.address and not state.address.startswith(("postgresql://", "postgres://", "service=")):
+        raise LedgerError(
+            f"{ADDRESS} is not an address of PostgreSQL: write postgresql://ROLE@HOST/DATABASE or service=NAME"
+        )
+    return state
