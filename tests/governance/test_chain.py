@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -78,11 +79,17 @@ def test_an_edited_chain_is_found(
         list(chain.verified(edit(entries)))
 
 
-def rebuilt(entries: tuple[Entry, ...], change: Callable[[int, str, dict[str, Any]], Any]) -> list[Entry]:
+Change = Callable[[int, str, dict[str, Any]], Any]
+"""Given how many of its kind came with an entry, its kind and its body: another body, a kind and a body, or None."""
+
+
+def rebuilt(entries: tuple[Entry, ...], change: Change) -> list[Entry]:
     """The chain with its bodies changed (None leaves an entry out) and all hashes made right again."""
     made: list[Entry] = []
+    kinds: Counter[str] = Counter()
     for entry in entries:
-        body = change(entry.seq, entry.type, json.loads(entry.body))
+        kinds[entry.type] += 1
+        body = change(kinds[entry.type], entry.type, json.loads(entry.body))
         if body is None:
             continue
         kind, body = body if isinstance(body, tuple) else (entry.type, body)
@@ -90,32 +97,14 @@ def rebuilt(entries: tuple[Entry, ...], change: Callable[[int, str, dict[str, An
     return list(chain.verified(made))
 
 
-def leave_out(kind: str, nth: int = 1) -> Callable[[int, str, dict[str, Any]], Any]:
+def leave_out(kind: str, nth: int = 1) -> Change:
     """Leaves out the nth entry of a kind."""
-    count = 0
-
-    def change(seq: int, found: str, body: dict[str, Any]) -> Any:
-        nonlocal count
-        count += found == kind
-        return None if found == kind and count == nth else body
-
-    return change
+    return lambda count, found, body: None if (found, count) == (kind, nth) else body
 
 
-def edit(
-    kind: str, nth: int, apply: Callable[[dict[str, Any]], Any]
-) -> Callable[[int, str, dict[str, Any]], Any]:
+def edit(kind: str, nth: int, apply: Callable[[dict[str, Any]], Any]) -> Change:
     """Changes the body of the nth entry of a kind."""
-    count = 0
-
-    def change(seq: int, found: str, body: dict[str, Any]) -> Any:
-        nonlocal count
-        count += found == kind
-        if found == kind and count == nth:
-            return apply(body) or body
-        return body
-
-    return change
+    return lambda count, found, body: apply(body) or body if (found, count) == (kind, nth) else body
 
 
 def item(number: int, **changes: Any) -> Callable[[dict[str, Any]], None]:
@@ -154,7 +143,7 @@ def test_a_forged_chain_is_found_by_its_rules(entries: tuple[Entry, ...], words:
     if words == "charged twice":
         forged = rebuilt(
             tuple(forged),
-            lambda seq, kind, body: {**body, "run": first} if body.get("run") == "RUN" else body,
+            lambda count, kind, body: {**body, "run": first} if body.get("run") == "RUN" else body,
         )
     with pytest.raises(LedgerError, match=words):
         books.replay(forged)
