@@ -189,6 +189,7 @@ class Session:
             BudgetError: if the account has too little left; nothing is charged.
         """
         planned, report = self._planned(queries, named)
+        check_report(report, self._checked, self._policy)  # a plan may ask what would be refused
         run = measure(planned, self.contract, self._data, self._ledger, lambda _: None)
         release = release_of(
             planned,

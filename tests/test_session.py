@@ -164,6 +164,18 @@ def test_more_than_a_release_may_cost_names_the_budget_that_fits(session: Sessio
         assert richer.plan(dear).plan.queries
 
 
+def test_what_the_policy_forbids_is_planned_and_not_released(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "_policy", session._policy.replace(classes=("C1",)))
+    before = repr(session.budget)
+    query = dpi.count(by="wealth_tier", margin=900)
+    assert session.plan(query).plan.queries
+    with pytest.raises(DefinitionError, match=r"reads icbc\.customers\.wealth_tier, which is of class C2"):
+        session.release(query)
+    assert repr(session.budget) == before
+
+
 @pytest.mark.parametrize(
     "query",
     [
