@@ -24,7 +24,7 @@ from dpinsights.estimation.comparing import bases, kept
 from dpinsights.estimation.decoding import decode
 from dpinsights.estimation.deduction import Table, revealing
 from dpinsights.estimation.intervals import Noisy, total
-from dpinsights.model.plan import Family, PlannedQuery
+from dpinsights.model.plan import Family, Part, PlannedQuery
 from dpinsights.model.release import Estimate, Flag, TestFact
 from dpinsights.model.strategy import Strategy
 
@@ -32,6 +32,9 @@ Keys = tuple[str, ...]
 
 COUNTED = frozenset({"count", "histogram", "pairs", "top", "funnel", "retention"})
 """Measures whose own numbers are sizes."""
+
+_LISTED = AGREEING | {"top"}
+"""Measures whose cells are those of the measurement: a list of the largest has the counts of a table."""
 
 _OF_DEFINITIONS = (
     Flag.BOUND_DECLARED,
@@ -66,7 +69,7 @@ def suppressed(
         families: of tables that were made to add up.
         smallest: the least noisy count that is shown.
     """
-    hidden = [_too_small(one, smallest) for one in asked]
+    hidden = _alike(asked, [_too_small(one, smallest) for one in asked])
     linear = [at for at, one in enumerate(asked) if _adds_up(one.query)]
     cells = [asked[at].answers[0].cells for at in linear]
     counts = [
@@ -79,7 +82,17 @@ def suppressed(
     ]
     for at, numbers, more in zip(linear, cells, revealing(counts, families), strict=True):
         hidden[at] = hidden[at] | {numbers[place][0] for place in more}
-    return tuple(_without(one, keys) for one, keys in zip(asked, hidden, strict=True))
+    return tuple(_without(one, keys) for one, keys in zip(asked, _alike(asked, hidden), strict=True))
+
+
+def _alike(asked: Sequence[Answered], hidden: Sequence[frozenset[Keys]]) -> list[frozenset[Keys]]:
+    """What is hidden where the same counts are shown twice: in neither, if it is in one."""
+    together: dict[Part, frozenset[Keys]] = {}
+    counted = [one.query.parts[0] if one.query.measure in _LISTED else None for one in asked]
+    for part, keys in zip(counted, hidden, strict=True):
+        if part is not None:
+            together[part] = together.get(part, frozenset()) | keys
+    return [keys if part is None else together[part] for part, keys in zip(counted, hidden, strict=True)]
 
 
 def has_sizes(query: PlannedQuery) -> bool:

@@ -382,3 +382,15 @@ def test_every_table_of_a_combination_is_looked_at() -> None:
     for cell in itertools.islice(np.eye(3), 3):
         rest = cell - np.array(shown).T @ np.linalg.lstsq(np.array(shown).T, cell, rcond=None)[0]
         assert np.abs(rest).max() > 1e-6
+
+
+def test_a_list_of_the_largest_hides_what_a_table_hides() -> None:
+    """The list has the same counts as the table, by falling number; what is hidden comes last."""
+    kinds = {"by": ["shop.orders.kind"], "groups_per_customer": 2, "population": "shop"}
+    top = {"top": "shop.orders.kind", "groups_per_customer": 2, "population": "shop"}
+    plan = planned(table={"count": "customers", **kinds}, list=top)
+    assert plan.queries[0].parts == plan.queries[1].parts
+    numbers = {"value": [5, 400, 30]}
+    found = answered(plan, {"table": numbers, "list": numbers})
+    assert hidden(found["table"]) == hidden(found["list"]) == {("p",)}
+    assert [cell.keys for cell in found["list"].cells] == [("q",), ("r",), ("p",)]
