@@ -8,13 +8,14 @@ from datetime import timedelta
 
 import pytest
 
-from dpinsights.governance.chain import Entry, entry_hash
+from dpinsights.governance.chain import Entry
 from dpinsights.governance.doctor import Earlier, Finding, Weight, damaged_vectors, examine
 from dpinsights.governance.ledger.interface import Cap, Head, Ledger
 from dpinsights.governance.ledger.sqlite import SqliteLedger
 from dpinsights.mechanisms.stated import units_of
 from dpinsights.model.measurement import Specification
 from dpinsights.model.noisy import State
+from tests.governance.forger import rehashed
 from tests.governance.house import LEASE, PARTNERSHIP, RELEASE, House, draw, noisy, plan
 
 A = plan("jd", draw("a", 100, 10.0))
@@ -34,15 +35,6 @@ def look(ledger: Ledger, earlier: Earlier | None = None) -> tuple[Finding, ...]:
 def codes(found: tuple[Finding, ...]) -> list[str]:
     """The findings' codes, in their order."""
     return [finding.code for finding in found]
-
-
-def rehashed(entries: list[Entry]) -> tuple[Entry, ...]:
-    """The entries with all numbers and hashes made right again, as a forger does."""
-    made: list[Entry] = []
-    for seq, entry in enumerate(entries, start=1):
-        prev = made[-1].hash if made else "0" * 64
-        made.append(Entry(seq, entry.type, entry.body, prev, entry_hash(seq, entry.type, entry.body, prev)))
-    return tuple(made)
 
 
 def test_a_sound_ledger_has_no_findings(house: House) -> None:

@@ -80,7 +80,7 @@ def _sync(directory: Path) -> None:
 
 
 def _objects(connection: sqlite3.Connection) -> set[tuple[str, str, str, str]]:
-    rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL")
+    rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema")
     return set(rows)
 
 
