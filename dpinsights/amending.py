@@ -177,7 +177,7 @@ def amend_signed(ledger: Ledger, path: Path, trust: Trust, on: date) -> tuple[Am
     approved = amendment_approved(proposal, files, trust, day)
     cap = Cap(int(proposal.after_rho), proposal.after)
     texts = tuple(content.decode() for content in approved.envelopes)
-    return ledger.amend(proposal.account, cap, texts), approved
+    return ledger.amend(proposal.account, cap, texts, number=done + 1), approved
 
 
 def lower_cap(ledger: Ledger, account: str, epsilon: Decimal) -> Amendment:

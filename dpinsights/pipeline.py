@@ -264,7 +264,7 @@ def _statement(planned: Plan, spent: Spent, losses: Mapping[str, Loss]) -> State
         conversion_delta=planned.conversion_delta,
         discovery_delta=planned.discovery_delta,
         snapshot_map=NO_ACCOUNT_MAP,
-        amendments=changes(spent.amendments),
+        amendments=changes((*spent.amendments, *spent.period_changes)),
         period=PeriodSpending(
             start=period.start,
             until=period.until,

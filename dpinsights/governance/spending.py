@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
 from decimal import Decimal
 
 from dpinsights.governance import books
 from dpinsights.governance.accountant import LIFETIME, NOTHING
 from dpinsights.governance.chain import Entry
-from dpinsights.governance.ledger.interface import Amendment, Head, Spent
+from dpinsights.governance.ledger.interface import Amendment, Head, PeriodChange, Spent
 from dpinsights.model.release import CapChange
 
 
@@ -42,18 +42,24 @@ def spent_by(entries: Iterable[Entry], run: str) -> Spent | None:
     )
 
 
-def changes(amendments: Iterable[Amendment]) -> tuple[CapChange, ...]:
-    """The changes of caps as a release states them: the ledger keeps one signed envelope for each person."""
-    return tuple(
-        CapChange(
-            date.fromisoformat(one.day),
-            one.account,
-            Decimal(one.before.epsilon),
-            Decimal(one.after.epsilon),
-            len(one.envelopes),
+def changes(of: Iterable[Amendment | PeriodChange]) -> tuple[CapChange, ...]:
+    """The changes of caps as a release states them, oldest first; the ledger keeps one signed envelope for each person."""
+    return tuple(said for one in sorted(of, key=lambda one: one.seq) for said in _said(one))
+
+
+def _said(one: Amendment | PeriodChange) -> Iterator[CapChange]:
+    day, persons = date.fromisoformat(one.day), len(one.envelopes)
+    if isinstance(one, Amendment):
+        yield CapChange(day, one.account, Decimal(one.before.epsilon), Decimal(one.after.epsilon), persons)
+        return
+    before, after = one.before, one.after
+    # Another length of period is another cap: the one ends, and the other begins.
+    for every in dict.fromkeys(period.every for period in (before, after) if period is not None):
+        old, new = (
+            Decimal(period.cap.epsilon) if period is not None and period.every == every else None
+            for period in (before, after)
         )
-        for one in amendments
-    )
+        yield CapChange(day, one.account, old, new, persons, every)
 
 
 def measured(entries: Iterable[Entry], run: str) -> tuple[Entry, ...] | None:

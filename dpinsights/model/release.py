@@ -187,19 +187,26 @@ class PeriodSpending:
 class CapChange:
     """A cap that was changed: on which day, from which epsilon to which, and by how many persons it was signed.
 
+    Of a cap for each `period` (month, quarter or year), None says that there was or is none.
+
     >>> str(CapChange(date(2017, 12, 1), "jd", Decimal(3), Decimal(4), 3))
     '2017-12-01: jd 3 -> 4, signed by 3 persons'
+    >>> str(CapChange(date(2017, 12, 1), "jd", None, Decimal(1), period="quarter"))
+    '2017-12-01: jd, each quarter, none -> 1'
     """
 
     day: date
     account: str
-    before: Decimal
-    after: Decimal
+    before: Decimal | None
+    after: Decimal | None
     signed_by: int = 0
+    period: str = ""
 
     def __str__(self) -> str:
         signed = f", signed by {self.signed_by} person{'s' * (self.signed_by > 1)}" if self.signed_by else ""
-        return f"{self.day}: {self.account} {plain(self.before)} -> {plain(self.after)}{signed}"
+        before, after = ("none" if cap is None else plain(cap) for cap in (self.before, self.after))
+        each = f", each {self.period}," if self.period else ""
+        return f"{self.day}: {self.account}{each} {before} -> {after}{signed}"
 
 
 @dataclass(frozen=True)

@@ -149,8 +149,13 @@ def _period_notes(period: PeriodSpending | None, words: Words) -> list[Markup]:
 
 def _change(change: CapChange, words: Words) -> Markup:
     """A cap that was changed, and by how many it was signed."""
-    account = words.say("budget_lifetime") if change.account == "lifetime" else change.account
-    before, after = words.number(change.before), words.number(change.after)
+    account: object = words.say("budget_lifetime") if change.account == "lifetime" else change.account
+    if change.period:
+        account = words.say(f"amendment_each_{change.period}", account=account)
+    before, after = (
+        words.say("amendment_none") if cap is None else words.say("amendment_cap", cap=words.number(cap))
+        for cap in (change.before, change.after)
+    )
     line = words.say("amendment_line", day=words.day(change.day), account=account, before=before, after=after)
     return words.say("amendment_signed", line=line, n=change.signed_by) if change.signed_by else line
 

@@ -81,6 +81,22 @@ def test_changes_of_caps_say_by_how_many_they_were_signed() -> None:
     )
 
 
+def test_changes_of_periods_are_changes_of_caps() -> None:
+    changes = (
+        CapChange(date(2017, 11, 1), "jd", None, Decimal(2), period="quarter"),
+        CapChange(date(2017, 12, 1), "jd", Decimal(2), None, 3, "quarter"),
+    )
+    release = with_statement(amendments=changes)
+    assert statement_data(release, [], Words("en"))["amendments"] == [
+        "1 November 2017: jd, each quarter, from no cap to ε = 2",
+        "1 December 2017: jd, each quarter, from ε = 2 to no cap, signed by 3 persons",
+    ]
+    assert statement_data(release, [], Words("zh"))["amendments"][0] == (
+        "2017年11月1日：jd每季度，由无上限改为ε = 2"
+    )
+    assert from_data(Release, to_data(release)) == release
+
+
 def test_both_go_into_the_release_s_data_and_back() -> None:
     release = with_statement(period=PERIOD)
     data = to_data(release)

@@ -83,6 +83,7 @@ def test_every_phrase_is_used() -> None:
         "note_",
         "term_",
         "signed_",
+        "amendment_each_",
     )
     unused = [
         key

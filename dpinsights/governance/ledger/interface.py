@@ -219,8 +219,14 @@ class Ledger(Protocol):
         """Every change of a cap, oldest first."""
         ...
 
-    def amend(self, account: str, cap: Cap, envelopes: tuple[str, ...] = ()) -> Amendment:
-        """Changes a cap, for later charges; never to less than what is spent. Stores who signed for it, unread."""
+    def amend(
+        self, account: str, cap: Cap, envelopes: tuple[str, ...] = (), *, number: int | None = None
+    ) -> Amendment:
+        """Changes a cap, for later charges; never to less than what is spent. Stores who signed for it, unread.
+
+        `number`, if it is given, is how many changes of caps and periods there have been, and one: who signed for the
+        third change must not be taken to have signed for the fourth.
+        """
         ...
 
     def periods(self) -> Mapping[str, Period]:
@@ -228,7 +234,12 @@ class Ledger(Protocol):
         ...
 
     def set_period(
-        self, account: str, period: Period | None, envelopes: tuple[str, ...] = ()
+        self,
+        account: str,
+        period: Period | None,
+        envelopes: tuple[str, ...] = (),
+        *,
+        number: int | None = None,
     ) -> PeriodChange:
         """Gives an account another period, or none, for later charges; what it was charged in this one counts on."""
         ...

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import NotRequired, TypedDict
 
 from dpinsights.errors import InternalError, LedgerError
-from dpinsights.governance import accountant, acts, books, chain, periods
+from dpinsights.governance import accountant, acts, chain, periods, reading
 from dpinsights.governance.accountant import LIFETIME, units
 from dpinsights.governance.chain import Entry
 from dpinsights.governance.ledger import interface
@@ -110,17 +110,20 @@ class SqlAccounts:
         with self._connection.reading():
             return self._amendments()
 
-    def amend(self, account: str, cap: Cap, envelopes: tuple[str, ...] = ()) -> Amendment:
+    def amend(
+        self, account: str, cap: Cap, envelopes: tuple[str, ...] = (), *, number: int | None = None
+    ) -> Amendment:
         """Changes a cap."""
         units(cap.rho_units, f"the cap of {account}")
         with self._connection.writing():
             now = self._now()
+            self._in_turn(number)
             balance = self._tables.balance(account)
             accountant.not_below_spent(balance, cap.rho_units)
             self._tables.set_cap(account, cap)
             before = Cap(balance.cap_rho, balance.cap_epsilon)
             body = acts.amended(account, before, cap, envelopes, now.date())
-            return books.amendment(self._tables.append("amended", body))
+            return reading.amendment(self._tables.append("amended", body))
 
     def periods(self) -> Mapping[str, Period]:
         """The accounts that have a period."""
@@ -128,16 +131,30 @@ class SqlAccounts:
             return self._tables.periods()
 
     def set_period(
-        self, account: str, period: Period | None, envelopes: tuple[str, ...] = ()
+        self,
+        account: str,
+        period: Period | None,
+        envelopes: tuple[str, ...] = (),
+        *,
+        number: int | None = None,
     ) -> PeriodChange:
         """Changes an account's period."""
         periods.checked(account, period)
         with self._connection.writing():
             now = self._now()
+            self._in_turn(number)
             before = self._tables.periods().get(self._tables.balance(account).account)
             self._tables.set_period(account, period)
             body = acts.period_set(account, before, period, envelopes, now.date())
-            return books.period_change(self._tables.append("period-set", body))
+            return reading.period_change(self._tables.append("period-set", body))
+
+    def _in_turn(self, number: int | None) -> None:
+        """Raises LedgerError if a change that was signed for has another number than the next."""
+        done = sum(entry.type in ("amended", "period-set") for entry in self._tables.entries())
+        if number not in (None, done + 1):
+            raise LedgerError(
+                f"this would be change {done + 1} of the caps, and {number} was meant: another came first; look again"
+            )
 
     def freeze(self, account: str, why_code: str) -> None:
         """Refuses charges and draws on an account."""
@@ -211,7 +228,7 @@ class SqlAccounts:
         return now
 
     def _amendments(self) -> tuple[Amendment, ...]:
-        return tuple(books.amendment(entry) for entry in self._tables.entries("amended"))
+        return tuple(reading.amendment(entry) for entry in self._tables.entries("amended"))
 
 
 def sha256(text: str, what: str) -> str:

@@ -71,7 +71,12 @@ STATEMENT: Mapping[str, str | Mapping[str, str]] = {
         "never are: what was seen stays seen."
     ),
     "period_reserved": "Of the period's cap, ε = {reserved} is kept for other reports that were promised.",
-    "amendment_line": "{day}: {account}, from ε = {before} to ε = {after}",
+    "amendment_line": "{day}: {account}, from {before} to {after}",
+    "amendment_cap": "ε = {cap}",
+    "amendment_none": "no cap",
+    "amendment_each_month": "{account}, each month",
+    "amendment_each_quarter": "{account}, each quarter",
+    "amendment_each_year": "{account}, each year",
     "amendment_signed": {"one": "{line}, signed by {n} person", "other": "{line}, signed by {n} persons"},
     "amendments": "Changes of the caps",
     "noise": "Noise of each table",

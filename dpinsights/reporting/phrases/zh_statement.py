@@ -59,7 +59,12 @@ STATEMENT: Mapping[str, str | Mapping[str, str]] = {
         "变为未看到。"
     ),
     "period_reserved": "周期上限中，ε = {reserved}为已承诺的其他报告保留。",
-    "amendment_line": "{day}：{account}，由ε = {before}改为ε = {after}",
+    "amendment_line": "{day}：{account}，由{before}改为{after}",
+    "amendment_cap": "ε = {cap}",
+    "amendment_none": "无上限",
+    "amendment_each_month": "{account}每月",
+    "amendment_each_quarter": "{account}每季度",
+    "amendment_each_year": "{account}每年",
     "amendment_signed": "{line}，经{n}人签署",
     "amendments": "上限的变更",
     "noise": "各表的噪声",
