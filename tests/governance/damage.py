@@ -204,8 +204,9 @@ def _rewritten(entry: Entry, **changes: Any) -> Entry:
 
 
 def _other_day(entries: list[Entry], chance: random.Random) -> bool:
-    place = chance.randrange(len(entries) - 2)
-    entries[place] = _rewritten(entries[place], day="2018-01-14")
+    """What happened until some entry happened a day earlier."""
+    for place in range(1 + chance.randrange(len(entries) - 2)):
+        entries[place] = _rewritten(entries[place], day="2018-01-14")
     return True
 
 
