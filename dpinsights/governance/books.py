@@ -7,12 +7,13 @@ operator should ever see; tests break a ledger on purpose to show that it would.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
 from dpinsights.errors import LedgerError
+from dpinsights.governance import reading
 from dpinsights.governance.accountant import LIFETIME, NOTHING, Loss, Verdict
 from dpinsights.governance.chain import Entry
 from dpinsights.governance.ledger.interface import (
@@ -26,7 +27,6 @@ from dpinsights.governance.ledger.interface import (
 from dpinsights.governance.periods import calendar
 from dpinsights.governance.states import may_step
 from dpinsights.model.measurement import Specification
-from dpinsights.model.names import FrozenMap
 from dpinsights.model.noisy import Balance, State
 from dpinsights.model.policy import Delta
 
@@ -82,7 +82,8 @@ class VectorBook:
 class Books:
     """All that a ledger says of itself, but for noisy values, leases and owners.
 
-    `amendments`, `period_changes` and `charges` are in the entries alone; the last is rho by account and month, by report.
+    `day` is that of the last entry. That and `amendments`, `period_changes` and `charges` are in the entries alone; the
+    last is rho by account and month, by report.
     """
 
     partnership: str = ""
@@ -94,6 +95,7 @@ class Books:
     runs: dict[str, RunBook] = field(default_factory=dict)
     vectors: dict[tuple[str, str], VectorBook] = field(default_factory=dict)
     seen: set[tuple[str, str, str]] = field(default_factory=set)
+    day: date = date.min
     amendments: tuple[Amendment, ...] = ()
     periods: dict[str, Period] = field(default_factory=dict)
     period_changes: tuple[PeriodChange, ...] = ()
@@ -122,56 +124,58 @@ def replay(entries: Iterable[Entry]) -> Books:
     """
     books = Books()
     for entry in entries:
-        data = entry.data
-        if (entry.seq == 1) != (entry.type == "opened"):
-            raise _fault(entry, "it does not begin with its opening")
-        match entry.type:
-            case "opened":
-                books.partnership = data["partnership"]
-                books.policy = data["policy"]
-                books.policy_digest = data["policy_digest"]
-                books.deltas = Delta(conversion=data["conversion_delta"], discovery=data["discovery_delta"])
-                for account in data["accounts"]:
-                    cap = _cap(account)
-                    balance = Balance(
-                        account["account"], cap.rho_units, int(account["cap_delta"]), 0, 0, cap.epsilon
-                    )
-                    books.balances[balance.account] = balance
-                    _set_period(books, balance.account, period(account["period"]))
-            case "snapshot":
-                books.snapshots += (Snapshot(data["snapshot"], data["contract_digest"], data["map_version"]),)
-            case "amended":
-                amended = amendment(entry)
-                books.amendments += (amended,)
-                balance = books.balances[amended.account]
-                if amended.after.rho_units < balance.spent_rho:
-                    raise _fault(entry, "a cap below what was spent")
-                books.balances[amended.account] = replace(
-                    balance, cap_rho=amended.after.rho_units, cap_epsilon=amended.after.epsilon
-                )
-            case "period-set":
-                changed = period_change(entry)
-                if books.periods.get(changed.account) != changed.before:
-                    raise _fault(entry, "a period that was not what it was changed from")
-                books.period_changes += (changed,)
-                _set_period(books, changed.account, changed.after)
-            case "frozen" | "resolved":
-                balance = books.balances[data["account"]]
-                books.balances[data["account"]] = replace(balance, frozen=data.get("why"))
-            case "charged":
-                _charge(books, entry, data)
-            case "resumed":
-                run = _run(books, entry, data, fence=1)
-                if run.state not in (State.CHARGED, State.MEASURED):
-                    raise _fault(entry, "a run was resumed that must not be")
-                books.runs[data["run"]] = replace(run, fence=run.fence + 1)
-            case "drawing" | "measured" | "released" | "abandoned":
-                _step(books, entry, data)
-            case _:
-                raise _fault(entry, f"a kind of entry that this version does not know: {entry.type}")
+        try:
+            _enter(books, entry)
+        except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError):
+            raise _fault(entry, "a body that can't be read") from None
     if not books.balances:
         raise LedgerError("the ledger has no entries: restore a sound copy")
     return books
+
+
+def _enter(books: Books, entry: Entry) -> None:
+    data = entry.data
+    if (entry.seq == 1) != (entry.type == "opened"):
+        raise _fault(entry, "it does not begin with its opening")
+    day = date.fromisoformat(data["day"])
+    if day < books.day:
+        raise _fault(entry, "a day before that of the entry before it")
+    books.day = day
+    match entry.type:
+        case "opened":
+            books.partnership = data["partnership"]
+            books.policy = data["policy"]
+            books.policy_digest = data["policy_digest"]
+            books.deltas = Delta(conversion=data["conversion_delta"], discovery=data["discovery_delta"])
+            for account in data["accounts"]:
+                name, cap = account["account"], reading.cap(account)
+                delta = int(account["cap_delta"])
+                books.balances[name] = Balance(name, cap.rho_units, delta, 0, 0, cap.epsilon)
+                _set_period(books, name, reading.period(account["period"]))
+        case "snapshot":
+            books.snapshots += (Snapshot(data["snapshot"], data["contract_digest"], data["map_version"]),)
+        case "amended":
+            _amend(books, entry, reading.amendment(entry))
+        case "period-set":
+            changed = reading.period_change(entry)
+            if books.periods.get(changed.account) != changed.before:
+                raise _fault(entry, "a period that was not what it was changed from")
+            books.period_changes += (changed,)
+            _set_period(books, changed.account, changed.after)
+        case "frozen" | "resolved":
+            balance = books.balances[data["account"]]
+            books.balances[data["account"]] = replace(balance, frozen=data.get("why"))
+        case "charged":
+            _charge(books, entry, data)
+        case "resumed":
+            run = _run(books, entry, data, fence=1)
+            if run.state not in (State.CHARGED, State.MEASURED):
+                raise _fault(entry, "a run was resumed that must not be")
+            books.runs[data["run"]] = replace(run, fence=run.fence + 1)
+        case "drawing" | "measured" | "released" | "abandoned":
+            _step(books, entry, data)
+        case _:
+            raise _fault(entry, f"a kind of entry that this version does not know: {entry.type}")
 
 
 def compare(entries: Books, tables: Books) -> None:
@@ -199,36 +203,16 @@ def _whose(books: Books) -> tuple[str, str, str, Delta | None]:
     return books.partnership, books.policy, books.policy_digest, books.deltas
 
 
-def amendment(entry: Entry) -> Amendment:
-    """The amendment that an entry records."""
-    data = entry.data
-    before, after, envelopes = _cap(data["before"]), _cap(data["after"]), tuple(data["envelopes"])
-    return Amendment(entry.seq, data["day"], data["account"], before, after, envelopes)
-
-
-def period_change(entry: Entry) -> PeriodChange:
-    """The change of an account's period that an entry records."""
-    data = entry.data
-    before, after, envelopes = period(data["before"]), period(data["after"]), tuple(data["envelopes"])
-    return PeriodChange(entry.seq, data["day"], data["account"], before, after, envelopes)
-
-
-def period(data: Mapping[str, Any] | None) -> Period | None:
-    """The period that an entry holds for an account, or null."""
-    if data is None:
-        return None
-    reserve = FrozenMap({kept["report"]: _cap(kept) for kept in data["reserve"]})
-    return Period(data["every"], _cap(data), reserve)
-
-
-def specification(data: Mapping[str, Any]) -> Specification:
-    """The specification that an entry's item holds.
-
-    >>> specification({"kind": "threshold", "scale": "0x1.4p+3", "size": "0", "l0": "4", "linf": "1", "threshold": "80"})
-    Specification(kind='threshold', scale=10.0, size=0, l2_squared=None, l0=4, linf=1, threshold=80, candidates=None)
-    """
-    numbers = {name: int(number) for name, number in data.items() if name not in ("kind", "scale")}
-    return Specification(kind=data["kind"], scale=float.fromhex(data["scale"]), **numbers)
+def _amend(books: Books, entry: Entry, amended: Amendment) -> None:
+    balance = books.balances[amended.account]
+    if amended.before != Cap(balance.cap_rho, balance.cap_epsilon):
+        raise _fault(entry, "a cap that was not what it was changed from")
+    if amended.after.rho_units < balance.spent_rho:
+        raise _fault(entry, "a cap below what was spent")
+    books.amendments += (amended,)
+    books.balances[amended.account] = replace(
+        balance, cap_rho=amended.after.rho_units, cap_epsilon=amended.after.epsilon
+    )
 
 
 def _charge(books: Books, entry: Entry, data: dict[str, Any]) -> None:
@@ -241,7 +225,7 @@ def _charge(books: Books, entry: Entry, data: dict[str, Any]) -> None:
         key, verdict = item["key"], Verdict(item["verdict"])
         used = {(run, key) for run in item["uses"]}
         unseen = {vector for vector in used if (account, *vector) not in books.seen}
-        paid, drawn = _loss(item["account"]), _loss(item["lifetime"])
+        paid, drawn = reading.loss(item["account"]), reading.loss(item["lifetime"])
         owed = sum(
             (books.vectors[vector].loss for vector in unseen), paid if verdict is Verdict.FRESH else NOTHING
         )
@@ -252,12 +236,14 @@ def _charge(books: Books, entry: Entry, data: dict[str, Any]) -> None:
         if not exploration and any(books.vectors[vector].exploration for vector in used):
             raise _fault(entry, "a vector of exploration for an outside report")
         books.seen |= {(account, *vector) for vector in unseen}
-        drawing = specification(item["specification"])
+        drawing = reading.specification(item["specification"])
         items.append(ItemBook(key, int(item["cells"]), drawing, verdict, paid, drawn))
         uses |= used
         for payer, loss in ((account, paid), (LIFETIME, drawn)):
             _spend(books, entry, payer, loss)
-    day, report = date.fromisoformat(data["day"]), data["report"]
+    if data["snapshot"] not in {one.name for one in books.snapshots}:
+        raise _fault(entry, "a charge on a snapshot that was never registered")
+    day, report = books.day, data["report"]
     charged = sum(item.account.rho for item in items)
     books.charges.setdefault((account, day.replace(day=1)), Counter())[report] += charged
     period = books.period_spent(account, day, report)
@@ -320,14 +306,6 @@ def _run(books: Books, entry: Entry, data: dict[str, Any], *, fence: int = 0) ->
     if int(data["fence"]) != run.fence + fence:
         raise _fault(entry, "a run was moved by a process that had lost it")
     return run
-
-
-def _cap(data: Mapping[str, Any]) -> Cap:
-    return Cap(int(data["cap_rho"]), data["cap_epsilon"])
-
-
-def _loss(data: dict[str, Any]) -> Loss:
-    return Loss(int(data["rho"]), int(data["delta"]))
 
 
 def _fault(entry: Entry, what: str) -> LedgerError:

@@ -128,6 +128,14 @@ FORGED = {
     "an account was overspent;": edit("opened", 1, lambda body: body["accounts"][2].update(cap_rho="99")),
     "overspent in its period": edit("period-set", 1, lambda body: body["after"].update(cap_rho="9")),
     "was changed from": edit("period-set", 1, lambda body: body.update(before=body["after"])),
+    "a cap that was not what it was changed from": edit(
+        "amended", 1, lambda body: body["before"].update(cap_rho="1")
+    ),
+    "a day before that of the entry before it": edit(
+        "charged", 1, lambda body: body.update(day="2018-01-14")
+    ),
+    "a snapshot that was never registered": leave_out("snapshot"),
+    "a body that can't be read": edit("drawing", 1, lambda body: body.pop("run") and None),
     "a cap below what was spent": edit("amended", 1, lambda body: body["after"].update(cap_rho="9")),
     "does not know": edit("frozen", 1, lambda body: ("thawed", body)),
     "must not be": edit("measured", 1, lambda body: ("resumed", {**body, "fence": "2"})),

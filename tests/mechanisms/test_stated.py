@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dpinsights.errors import InternalError
-from dpinsights.governance import acts, books
+from dpinsights.governance import acts, reading
 from dpinsights.mechanisms.selection import GroupedMin
 from dpinsights.mechanisms.stated import mechanism_of, stated_loss, units_of
 from dpinsights.mechanisms.threshold import KeyThreshold
@@ -34,7 +34,7 @@ def test_every_planned_draw_is_charged_what_its_specification_says(path: Path) -
     planned = plan(define(path))
     assert planned.draws
     for draw in planned.draws:
-        stored = books.specification(canonical_data(acts.specification(draw.specification)))
+        stored = reading.specification(canonical_data(acts.specification(draw.specification)))
         assert stored == draw.specification
         assert units_of(stored) == (draw.rho_units, draw.delta_units)
         again = stated_loss(

@@ -9,7 +9,7 @@ from dataclasses import astuple, dataclass
 from datetime import date, datetime
 
 from dpinsights.errors import InternalError, LedgerError
-from dpinsights.governance import acts, books
+from dpinsights.governance import acts, books, reading
 from dpinsights.governance.accountant import Decision, Loss, Stored, Verdict
 from dpinsights.governance.ledger.interface import Run
 from dpinsights.governance.ledger.marks import instant, marked, unmarked
@@ -286,7 +286,7 @@ class Runs:
 
 
 def _specification(drawing: str) -> Specification:
-    return books.specification(json.loads(drawing))
+    return reading.specification(json.loads(drawing))
 
 
 def _item_book(

@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from dpinsights.errors import InternalError, LedgerError
-from dpinsights.governance import acts, books, chain
+from dpinsights.governance import acts, chain, reading
 from dpinsights.governance.accountant import Loss
 from dpinsights.governance.chain import Entry
 from dpinsights.governance.ledger.interface import Cap, Period, Snapshot
@@ -122,7 +122,7 @@ class Tables:
     def periods(self) -> dict[str, Period]:
         """The accounts that have a period."""
         rows = self._rows("SELECT account, period FROM accounts WHERE period IS NOT NULL ORDER BY position")
-        read = {account: books.period(json.loads(text)) for account, text in rows}
+        read = {account: reading.period(json.loads(text)) for account, text in rows}
         return {account: period for account, period in read.items() if period is not None}
 
     def set_period(self, account: str, period: Period | None) -> None:
