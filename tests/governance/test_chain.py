@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import operator
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -155,6 +157,32 @@ def test_a_forged_chain_is_found_by_its_rules(entries: tuple[Entry, ...], words:
         )
     with pytest.raises(LedgerError, match=words):
         books.replay(forged)
+
+
+def places(body: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The path of every value in a body."""
+    inner = body.items() if isinstance(body, dict) else enumerate(body) if isinstance(body, list) else ()
+    return [path] * bool(path) + [place for key, value in inner for place in places(value, (*path, key))]
+
+
+ODD = (None, True, "", "-1", "x", "1e9", "99999999999999999999", [], {}, ["x"], {"x": "1"})
+
+
+def test_replay_reads_any_body_or_says_which_it_cannot(entries: tuple[Entry, ...]) -> None:
+    """Whoever reads a ledger that a stranger wrote gets a LedgerError, never a traceback."""
+    refused = 0
+    for place, entry in enumerate(entries):
+        for *way, last in places(entry.data):
+            for odd in ODD:
+                body = entry.data
+                holder = functools.reduce(operator.getitem, way, body)
+                holder[last] = odd
+                changed = replace(entry, body=json.dumps(body))
+                try:
+                    books.replay((*entries[:place], changed, *entries[place + 1 :]))
+                except LedgerError:
+                    refused += 1
+    assert refused > 1000
 
 
 def test_a_charge_while_frozen_is_found(entries: tuple[Entry, ...]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -99,3 +100,20 @@ def test_the_chain_says_what_permitted_a_run(house: House) -> None:
 def test_what_is_no_permit(made: Callable[[], Any]) -> None:
     with pytest.raises(LedgerError, match="a permit"):
         made()
+
+
+def test_of_many_at_once_only_as_many_run_as_are_allowed(house: House) -> None:
+    def one(number: int) -> bool:
+        ledger = house.open(f"owner-{number}")
+        try:
+            house.charge(plan("jd", draw(f"p{number}", 10, 10.0)), ledger=ledger, permit=TWICE)
+        except UsedUpError:
+            return False
+        finally:
+            ledger.close()
+        return True
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sum(pool.map(one, range(6))) == 2
+    assert house.spent("jd") == (20,)
+    house.ledger.check()
