@@ -56,6 +56,7 @@ _HINTS = {
     "25006": _READ_ONLY,
     "28": "the server does not let this role in: check the role, and the password in PGPASSFILE or the service file",
     "3D000": "there is no such database: have the server's administrator make it",
+    "42P01": "a table is missing, or the role may not use the ledger's schema: docs/operator.md lists its rights",
     "42501": "the role lacks a right that a ledger needs: docs/operator.md lists them; nothing was written",
     "53100": "the server's disk is full: nothing was written, free some space and try again",
     "53300": "the server takes no more connections: try again later",
