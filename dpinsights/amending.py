@@ -6,7 +6,9 @@ A proposal is a file of its own, `amendment.json`, its signatures in `approvals/
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +17,7 @@ from dpinsights.approving import trust_beside
 from dpinsights.budget import cap_of
 from dpinsights.errors import LedgerError
 from dpinsights.governance.approvals.amendment import (
+    CHANGES,
     AmendmentApproved,
     Proposal,
     amendment_approved,
@@ -30,32 +33,37 @@ from dpinsights.governance.approvals.errors import (
 )
 from dpinsights.governance.approvals.keys import Signer
 from dpinsights.governance.approvals.strict import strict_json
-from dpinsights.governance.ledger.interface import Amendment, Cap, Ledger
-from dpinsights.model.noisy import Balance
+from dpinsights.governance.chain import Entry
+from dpinsights.governance.ledger.interface import Amendment, Cap, Ledger, PeriodChange
+from dpinsights.governance.spending import changes
 from dpinsights.model.numbers import exact, plain
+from dpinsights.model.release import CapChange
 from dpinsights.model.trust import Trust
 from dpinsights.signed_files import read_signed, write_signed
 
 
-def propose(ledger: Ledger, account: str, epsilon: Decimal, *, author: str, reason: str) -> Proposal:
-    """A proposal to raise a cap, of the ledger as it is now.
+def propose(
+    ledger: Ledger, account: str, epsilon: Decimal, *, author: str, reason: str, period: bool = False
+) -> Proposal:
+    """A proposal to raise a cap, of the ledger as it is now; with `period`, the cap of each of the account's periods.
 
     Raises:
         LedgerError: if there is no such account.
         ProposalError: if it raises nothing, or does not say who proposes it and why.
     """
     delta = ledger.deltas().conversion
-    before, after = _balance(ledger, account), cap_of(epsilon, delta)
+    (every, before), after = _cap(ledger, account, period), cap_of(epsilon, delta)
     return Proposal(
         partnership=ledger.partnership,
         policy=ledger.policy,
         account=account,
-        before=before.cap_epsilon,
-        before_rho=str(before.cap_rho),
+        period=every,
+        before=before.epsilon,
+        before_rho=str(before.rho_units),
         after=after.epsilon,
         after_rho=str(after.rho_units),
         conversion_delta=plain(delta),
-        number=str(len(ledger.amendments()) + 1),
+        number=str(_done(ledger.entries()) + 1),
         author=unicodedata.normalize("NFC", author),
         reason=unicodedata.normalize("NFC", reason),
     )
@@ -142,14 +150,14 @@ def check_units(proposal: Proposal) -> None:
         )
 
 
-def amend_signed(ledger: Ledger, path: Path, trust: Trust, on: date) -> tuple[Amendment, AmendmentApproved]:
+def amend_signed(ledger: Ledger, path: Path, trust: Trust, on: date) -> tuple[CapChange, AmendmentApproved]:
     """Raises a cap as a signed proposal says; the ledger keeps the signatures, so that a reader can check them again.
 
     Args:
         ledger: the partnership's.
         path: the proposal's file, with its signatures beside it.
         trust: whose signatures count.
-        on: today; signatures count on this day, and on the ledger's last if that is later.
+        on: today; signatures count on this day, or on the ledger's last if that is later.
 
     Raises:
         ApprovalError: if the proposal is of another ledger, its turn is over, or the signatures are not enough.
@@ -163,13 +171,15 @@ def amend_signed(ledger: Ledger, path: Path, trust: Trust, on: date) -> tuple[Am
         )
     check_units(proposal)
     entries = ledger.entries()
-    done, now = sum(entry.type == "amended" for entry in entries), _balance(ledger, proposal.account)
-    expected = (str(done + 1), now.cap_epsilon, str(now.cap_rho), plain(ledger.deltas().conversion))
-    if (proposal.number, proposal.before, proposal.before_rho, proposal.conversion_delta) != expected:
+    number = _done(entries) + 1
+    every, now = _cap(ledger, proposal.account, bool(proposal.period))
+    expected = (str(number), every, now.epsilon, str(now.rho_units), plain(ledger.deltas().conversion))
+    named = ("number", "period", "before", "before_rho", "conversion_delta")
+    if tuple(getattr(proposal, name) for name in named) != expected:
         raise OtherAmendmentError(
-            f"{path.name} is amendment {proposal.number}, from epsilon {proposal.before}; the ledger's next is {done + 1}, "
-            f"and the cap of {proposal.account} is epsilon {now.cap_epsilon}: it was used already, or another came first; "
-            "propose it again (dpinsights budget propose) and have it signed again"
+            f"{path.name} is change {proposal.number} of the caps, from epsilon {proposal.before}; the ledger's next is "
+            f"{number}, and the cap of {proposal.account} is epsilon {now.epsilon}: it was used already, or another came "
+            "first; propose it again (dpinsights budget propose) and have it signed again"
         )
     folder = signatures_folder(proposal, path)
     files = {file.name: read_signed(file) for file in sorted(folder.glob("*.dsse.json"))}
@@ -177,10 +187,10 @@ def amend_signed(ledger: Ledger, path: Path, trust: Trust, on: date) -> tuple[Am
     approved = amendment_approved(proposal, files, trust, day)
     cap = Cap(int(proposal.after_rho), proposal.after)
     texts = tuple(content.decode() for content in approved.envelopes)
-    return ledger.amend(proposal.account, cap, texts, number=done + 1), approved
+    return _change(ledger, proposal.account, cap, bool(proposal.period), texts, number), approved
 
 
-def lower_cap(ledger: Ledger, account: str, epsilon: Decimal) -> Amendment:
+def lower_cap(ledger: Ledger, account: str, epsilon: Decimal, *, period: bool = False) -> CapChange:
     """Lowers an account's cap, as an entry of the ledger that every later report shows; it needs no signatures.
 
     Raises:
@@ -188,18 +198,43 @@ def lower_cap(ledger: Ledger, account: str, epsilon: Decimal) -> Amendment:
     """
     if epsilon <= 0:
         raise LedgerError("a cap is more than 0")
-    now, cap = _balance(ledger, account), cap_of(epsilon, ledger.deltas().conversion)
-    if cap.rho_units > now.cap_rho:
+    (_, now), cap = _cap(ledger, account, period), cap_of(epsilon, ledger.deltas().conversion)
+    if cap.rho_units > now.rho_units:
         raise LedgerError(
-            f"the cap of {account} is epsilon {now.cap_epsilon}, and raising it needs signatures: "
-            f"dpinsights budget propose {account} {cap.epsilon} --reason TEXT --author NAME, then dpinsights approve "
-            "amendment.json by each who has to sign, then dpinsights budget amend amendment.json --trust trust.yaml"
+            f"the cap of {account} is epsilon {now.epsilon}, and raising it needs signatures: "
+            f"dpinsights budget propose {account} {cap.epsilon}{' --period' * period} --reason TEXT --author NAME, then "
+            "dpinsights approve amendment.json by each who has to sign, then dpinsights budget amend amendment.json "
+            "--trust trust.yaml"
         )
-    return ledger.amend(account, cap)
+    return _change(ledger, account, cap, period, (), None)
 
 
-def _balance(ledger: Ledger, account: str) -> Balance:
+def _change(
+    ledger: Ledger, account: str, cap: Cap, period: bool, envelopes: tuple[str, ...], number: int | None
+) -> CapChange:
+    made: Amendment | PeriodChange
+    if period:
+        made = ledger.set_period(
+            account, replace(ledger.periods()[account], cap=cap), envelopes, number=number
+        )
+    else:
+        made = ledger.amend(account, cap, envelopes, number=number)
+    return changes((made,))[0]
+
+
+def _cap(ledger: Ledger, account: str, period: bool) -> tuple[str, Cap]:
+    """The length of an account's period, or nothing, and the cap that is to be changed."""
     balances = {balance.account: balance for balance in ledger.balances()}
     if account not in balances:
         raise LedgerError(f"there is no account {account}: there are {', '.join(balances)}")
-    return balances[account]
+    if not period:
+        return "", Cap(balances[account].cap_rho, balances[account].cap_epsilon)
+    found = ledger.periods().get(account)
+    if found is None:
+        raise LedgerError(f"the account {account} has no periods: leave out --period for its cap for ever")
+    return found.every, found.cap
+
+
+def _done(entries: Iterable[Entry]) -> int:
+    """How many changes of caps and periods there have been."""
+    return sum(entry.type in CHANGES for entry in entries)

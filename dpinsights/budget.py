@@ -12,13 +12,14 @@ from dpinsights.governance.ledger.interface import Cap, Ledger, Period
 from dpinsights.governance.ledger.postgres import PostgresLedger
 from dpinsights.governance.ledger.sql_accounts import Opening
 from dpinsights.governance.ledger.sqlite import SqliteLedger
+from dpinsights.governance.spending import changes
 from dpinsights.mechanisms.loss import epsilon_of, rho_units_of
 from dpinsights.model.canonical import digest
 from dpinsights.model.contract import Contract
 from dpinsights.model.names import FrozenMap
 from dpinsights.model.numbers import plain
 from dpinsights.model.policy import Policy
-from dpinsights.model.release import PeriodSpending, Spending
+from dpinsights.model.release import CapChange, PeriodSpending, Spending
 from dpinsights.state import State
 
 
@@ -96,6 +97,12 @@ def current_periods(ledger: Ledger, on: date) -> dict[str, PeriodSpending]:
         for one in found
         if one is not None
     }
+
+
+def changes_of(ledger: Ledger) -> tuple[CapChange, ...]:
+    """Every change of a cap, for ever or for each period, oldest first."""
+    sums = books.replay(ledger.entries())
+    return changes((*sums.amendments, *sums.period_changes))
 
 
 def open_ledger(state: State) -> Ledger:

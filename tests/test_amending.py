@@ -21,7 +21,7 @@ from dpinsights.amending import (
     signatures_folder,
     write_proposal,
 )
-from dpinsights.budget import cap_of
+from dpinsights.budget import cap_of, changes_of
 from dpinsights.errors import LedgerError
 from dpinsights.governance.approvals.amendment import (
     AMENDMENT,
@@ -50,8 +50,10 @@ from dpinsights.governance.approvals.errors import (
 )
 from dpinsights.governance.approvals.statement import APPROVAL, Statement, parse_statement
 from dpinsights.governance.chain import Entry, link
-from dpinsights.governance.ledger.interface import Cap, Ledger
+from dpinsights.governance.ledger.interface import Cap, Ledger, Period
 from dpinsights.governance.ledger.sqlite import SqliteLedger
+from dpinsights.model.names import FrozenMap
+from dpinsights.model.release import CapChange
 from dpinsights.model.trust import Role
 from tests.governance.approvals.house import (
     AUTHOR,
@@ -93,7 +95,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 def proposal(**changes: str) -> Proposal:
     before, after = cap_of(Decimal(1), CONVERSION), cap_of(Decimal(2), CONVERSION)
     fields = {
-        "partnership": PARTNERSHIP, "policy": "gongyin-xiaobai", "account": "jd", "before": "1",
+        "partnership": PARTNERSHIP, "policy": "gongyin-xiaobai", "account": "jd", "period": "", "before": "1",
         "before_rho": str(before.rho_units), "after": "2", "after_rho": str(after.rho_units),
         "conversion_delta": "0.0000000001", "number": "1", "author": AUTHOR, "reason": "two more quarters",
     }  # fmt: skip
@@ -116,13 +118,9 @@ def test_enough_signatures_raise_a_cap_and_the_ledger_keeps_them(ledger: Ledger,
     for name, role in ENOUGH:
         sign_proposal(path, signer(name), terms(role), made.digest)
     change, approved = amend_signed(ledger, path, trust(), DAY)
-    assert (change.account, change.before.epsilon, change.after) == (
-        "jd",
-        "1",
-        cap_of(Decimal(2), CONVERSION),
-    )
+    assert change == CapChange(DAY, "jd", Decimal(1), Decimal(2), 3)
     assert sorted(approved.persons) == sorted(name for name, _ in ENOUGH) and not approved.set_aside
-    assert len(change.envelopes) == 3 and ledger.amendments() == (change,)
+    assert ledger.amendments()[0].after == cap_of(Decimal(2), CONVERSION) and changes_of(ledger) == (change,)
     assert amendments_signed(ledger.entries(), trust()) == ()
     ledger.check()
 
@@ -216,7 +214,13 @@ def test_each_signature_that_does_not_count_has_its_own_error(error: type[Approv
 
 
 def test_any_field_that_differs_is_another_amendment() -> None:
-    for changed in ({"reason": "none"}, {"after": "3"}, {"after_rho": "99999999999999"}, {"number": "2"}):
+    for changed in (
+        {"reason": "none"},
+        {"after": "3"},
+        {"after_rho": "99999999999999"},
+        {"number": "2"},
+        {"period": "month"},
+    ):
         files = enough(proposal(**changed))
         with pytest.raises(OtherAmendmentError, match=next(iter(changed))):
             amendment_approved(proposal(), files, trust(), DAY)
@@ -305,6 +309,7 @@ def test_any_flipped_byte_of_a_proposal_or_signature_is_refused(ledger: Ledger, 
         ({"after": "2.0"}, "as dpinsights writes them"),
         ({"conversion_delta": "2"}, "as dpinsights writes them"),
         ({"account": ""}, "names an account"),
+        ({"period": "week"}, "a period is a month"),
     ],
 )
 def test_what_is_no_proposal_is_refused(changes: dict[str, str], message: str) -> None:
@@ -327,7 +332,7 @@ def test_a_proposal_has_one_way_of_being_written() -> None:
 
 def test_lowering_needs_no_signatures_and_raising_says_how(ledger: Ledger, tmp_path: Path) -> None:
     change = lower_cap(ledger, "jd", Decimal("0.5"))
-    assert (change.before.epsilon, change.after.epsilon, change.envelopes) == ("1", "0.5", ())
+    assert change == CapChange(DAY, "jd", Decimal(1), Decimal("0.5"))
     assert amendments_signed(ledger.entries(), trust()) == ()
     with pytest.raises(LedgerError, match="dpinsights budget propose jd 0.75 --reason"):
         lower_cap(ledger, "jd", Decimal("0.75"))
@@ -342,6 +347,46 @@ def test_lowering_needs_no_signatures_and_raising_says_how(ledger: Ledger, tmp_p
     write_proposal(made, tmp_path / "amendment.json")
     with pytest.raises(ProposalError, match="there already"):
         write_proposal(replace(made, reason="other"), tmp_path / "amendment.json")
+
+
+def test_the_cap_of_each_period_is_raised_and_lowered_alike(ledger: Ledger, tmp_path: Path) -> None:
+    with pytest.raises(LedgerError, match="no periods: leave out --period"):
+        lower_cap(ledger, "jd", Decimal("0.5"), period=True)
+    reserve = FrozenMap({"quarterly": cap_of(Decimal("0.25"), CONVERSION)})
+    ledger.set_period("jd", Period("quarter", cap_of(Decimal("0.5"), CONVERSION), reserve))
+    with pytest.raises(LedgerError, match="propose jd 0.75 --period --reason"):
+        lower_cap(ledger, "jd", Decimal("0.75"), period=True)
+    made = propose(ledger, "jd", Decimal("0.75"), author=AUTHOR, reason="a busy year", period=True)
+    assert (made.period, made.before, made.after, made.number) == ("quarter", "0.5", "0.75", "2")
+    assert list(made.lines())[1].startswith("jd, each quarter: from epsilon 0.5 to epsilon 0.75")
+    path = write_proposal(made, tmp_path / "amendment.json")
+    for name, role in ENOUGH:
+        sign_proposal(path, signer(name), terms(role), made.digest)
+    change, _ = amend_signed(ledger, path, trust(), DAY)
+    assert change == CapChange(DAY, "jd", Decimal("0.5"), Decimal("0.75"), 3, "quarter")
+    assert ledger.periods()["jd"] == Period("quarter", cap_of(Decimal("0.75"), CONVERSION), reserve)
+    lowered = lower_cap(ledger, "jd", Decimal("0.6"), period=True)
+    assert lowered == CapChange(DAY, "jd", Decimal("0.75"), Decimal("0.6"), period="quarter")
+    assert {balance.account: balance.cap_epsilon for balance in ledger.balances()}["jd"] == "1"
+    assert amendments_signed(ledger.entries(), trust()) == ()
+    assert [str(one) for one in changes_of(ledger)] == [
+        "2018-01-15: jd, each quarter, none -> 0.5",
+        "2018-01-15: jd, each quarter, 0.5 -> 0.75, signed by 3 persons",
+        "2018-01-15: jd, each quarter, 0.75 -> 0.6",
+    ]
+    # A signature for a period is none for the cap for ever.
+    again = write_proposal(replace(made, period="", number="4"), tmp_path / "other.json")
+    with pytest.raises(OtherAmendmentError, match="propose it again"):
+        amend_signed(ledger, again, trust(), DAY)
+
+
+def test_a_change_is_made_in_its_turn_or_not_at_all(ledger: Ledger) -> None:
+    lower_cap(ledger, "jd", Decimal("0.9"))
+    with pytest.raises(LedgerError, match="change 2 of the caps, and 1 was meant"):
+        ledger.amend("icbc", cap_of(Decimal("0.9"), CONVERSION), number=1)
+    with pytest.raises(LedgerError, match="change 2 of the caps, and 3 was meant"):
+        ledger.set_period("icbc", Period("year", cap_of(Decimal("0.9"), CONVERSION)), number=3)
+    assert len(changes_of(ledger)) == 1
 
 
 # What a reader finds in the chain
@@ -403,6 +448,38 @@ def test_signatures_of_something_else_do_not_serve_a_raise() -> None:
 def test_a_signature_of_something_else_does_not_stand_in_the_way() -> None:
     strange = {"a": envelope("Sun Wei", "owner", proposal(reason="another"))}
     assert amendments_signed(chain(amended(proposal(), strange | enough())), trust()) == ()
+
+
+def period_set(
+    before: tuple[str, str] | None, after: tuple[str, str] | None, envelopes: dict[str, bytes] | None = None
+) -> tuple[str, dict[str, object]]:
+    """A change of jd's period, each as its length and its units; the units name the epsilon too."""
+    caps = [
+        one and {"every": one[0], "cap_rho": one[1], "cap_epsilon": one[1], "reserve": []}
+        for one in (before, after)
+    ]
+    texts = [one.decode() for one in (envelopes or {}).values()]
+    return "period-set", {
+        "account": "jd",
+        "before": caps[0],
+        "after": caps[1],
+        "envelopes": texts,
+        "day": DAY,
+    }
+
+
+def test_periods_may_be_given_and_lowered_unsigned_and_only_raised_by_signatures() -> None:
+    first, lower = period_set(None, ("month", "9")), period_set(("month", "9"), ("month", "5"))
+    assert amendments_signed(chain(first, lower), trust()) == ()
+    assert "nobody signed it" in _why(first, period_set(("month", "9"), ("month", "10")))
+    for after in (None, ("year", "5")):
+        assert "nobody can sign for" in _why(first, period_set(("month", "9"), after))
+    raised = proposal(period="month", before="9", before_rho="9", after="10", after_rho="10", number="2")
+    signed_set = period_set(("month", "9"), ("month", "10"), enough(raised))
+    assert amendments_signed(chain(first, signed_set), trust()) == ()
+    assert "has period 'month'" in _why(
+        first, period_set(("month", "9"), ("month", "10"), enough(replace(raised, period="")))
+    )
 
 
 def test_a_ledger_s_own_raise_that_was_not_signed_is_found(ledger: Ledger) -> None:

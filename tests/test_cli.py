@@ -115,7 +115,7 @@ def test_a_cap_is_raised_by_those_who_sign(
         done.stdout
     ), done.stderr
     assert cli("budget", "amend", file, *trust, state=state).returncode == 8
-    assert "from epsilon 4 to 5, signed by 3 persons" in cli("budget", state=state).stdout
+    assert "jd 4 -> 5, signed by 3 persons" in cli("budget", state=state).stdout
     nothing = cli("budget", "amend", tmp_path / "nothing.json", state=state)
     assert nothing.returncode == 2 and "nothing.json" in nothing.stderr
 

@@ -10,6 +10,8 @@ import typer
 
 from dpinsights.cli.shared import StateOption, budget_app, number, out
 
+PERIOD = "The cap of each of the account's periods, instead of its cap for ever."
+
 
 @budget_app.callback()
 def budget(
@@ -28,7 +30,7 @@ def budget(
     if forecast is not None:
         _forecast(forecast, state)
         return
-    from dpinsights.budget import clock, current_periods, open_ledger
+    from dpinsights.budget import changes_of, clock, current_periods, open_ledger
     from dpinsights.mechanisms.loss import epsilon_of
     from dpinsights.reporting.notebook import budget_text
     from dpinsights.state import find_state
@@ -39,10 +41,8 @@ def budget(
     periods = current_periods(ledger, clock().date())
     text = budget_text(ledger.balances(), None, lambda units: epsilon_of(units, delta), periods=periods)
     out.print(text, markup=False)
-    for change in ledger.amendments():
-        by = f", signed by {len(change.envelopes)} persons" if change.envelopes else ""
-        line = f"amended {change.day}: {change.account} from epsilon {change.before.epsilon} to {change.after.epsilon}{by}"
-        out.print(line, markup=False)
+    for change in changes_of(ledger):
+        out.print(f"amended {change}", markup=False)
     ledger.close()
 
 
@@ -87,6 +87,7 @@ def budget_propose(
     epsilon: Annotated[str, typer.Argument(help="The higher cap, as epsilon at the policy's delta.")],
     reason: Annotated[str, typer.Option(help="Why; it is signed too.")],
     author: Annotated[str, typer.Option(help="Who proposes it, as trust.yaml has the name.")],
+    period: Annotated[bool, typer.Option("--period", help=PERIOD)] = False,
     file: Annotated[Path, typer.Option("--out", help="The proposal's new file.")] = Path("amendment.json"),
     state: StateOption = None,
 ) -> None:
@@ -96,7 +97,7 @@ def budget_propose(
     from dpinsights.state import find_state
 
     ledger = open_ledger(find_state(state))
-    made = propose(ledger, account, number(epsilon), author=author, reason=reason)
+    made = propose(ledger, account, number(epsilon), author=author, reason=reason, period=period)
     ledger.close()
     write_proposal(made, file)
     for line in made.lines():
@@ -113,6 +114,7 @@ def budget_amend(
         str, typer.Argument(help="A signed proposal, amendment.json; or an account, to lower its cap.")
     ],
     epsilon: Annotated[str | None, typer.Argument(help="With an account: its lower cap, as epsilon.")] = None,
+    period: Annotated[bool, typer.Option("--period", help=PERIOD)] = False,
     trust: Annotated[
         Path | None, typer.Option(help="With a proposal: whose signatures count; else trust.yaml beside it.")
     ] = None,
@@ -127,7 +129,7 @@ def budget_amend(
     where = find_state(state)
     if epsilon is not None:
         ledger = open_ledger(where)
-        change, signed = lower_cap(ledger, what, number(epsilon)), ""
+        change, signed = lower_cap(ledger, what, number(epsilon), period=period), ""
     else:
         file = Path(what)
         if not file.is_file():
@@ -142,7 +144,8 @@ def budget_amend(
         for why in approved.set_aside:
             out.print(f"set aside: {why}", markup=False)
     out.print(
-        f"{change.account}: cap was epsilon {change.before.epsilon}, is epsilon {change.after.epsilon}{signed}",
+        f"{change.account}: cap{f' of each {change.period}' if change.period else ''} was epsilon {change.before}, is "
+        f"epsilon {change.after}{signed}",
         markup=False,
     )
     ledger.close()

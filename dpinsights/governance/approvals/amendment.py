@@ -42,6 +42,10 @@ FORMAT = "1"
 FILE = "amendment.json"
 """What a proposal is called in what is signed, wherever its file lies."""
 
+CHANGES = ("amended", "period-set")
+"""The kinds of entries by which a cap is changed: for ever, or for each period."""
+
+_PERIODS = ("month", "quarter", "year")
 _WHOLE = re.compile(r"[1-9][0-9]{0,18}")
 
 
@@ -53,9 +57,10 @@ class Proposal:
         partnership: the ledger's identity.
         policy: the name of its policy, which is the trust file's.
         account: whose cap.
+        period: `month`, `quarter` or `year` for the cap of each of the account's periods, empty for its cap for ever.
         before, after: the cap as epsilon at `conversion_delta`.
         before_rho, after_rho: the same in the ledger's units, of which the ledger counts.
-        number: how many amendments the ledger has had, and one.
+        number: how many changes of caps and periods the ledger has had, and one.
         author: who proposes it, as trust.yaml has the name.
         reason: why.
     """
@@ -63,6 +68,7 @@ class Proposal:
     partnership: str
     policy: str
     account: str
+    period: str
     before: str
     before_rho: str
     after: str
@@ -76,6 +82,7 @@ class Proposal:
         for wanted, message in (
             (all(isinstance(getattr(self, one), str) for one in _NAMES), "its fields are texts"),
             (bool(self.partnership and self.policy and self.account), "it names an account of a partnership"),
+            (self.period in ("", *_PERIODS), f"a period is a {', '.join(_PERIODS)}, or empty"),
             (bool(_WHOLE.fullmatch(self.number)), "its number is 1 or more"),
             (
                 bool(_WHOLE.fullmatch(self.before_rho) and _WHOLE.fullmatch(self.after_rho)),
@@ -133,7 +140,7 @@ class Proposal:
         """The proposal for its signers to read."""
         yield f"partnership {self.partnership}, policy {self.policy}: amendment {self.number} of its caps"
         yield (
-            f"{self.account}: from epsilon {self.before} to epsilon {self.after} at delta {self.conversion_delta} "
+            f"{self.account}{f', each {self.period}' if self.period else ''}: from epsilon {self.before} to epsilon {self.after} at delta {self.conversion_delta} "
             f"({self.before_rho} to {self.after_rho} ledger units of rho)"
         )
         yield f"proposed by {self.author}: {self.reason}"
@@ -298,7 +305,8 @@ def _said(file: str, statement: Statement) -> tuple[Terms, Proposal]:
 def amendments_signed(entries: Iterable[Entry], trust: Trust) -> tuple[UnsignedRaise, ...]:
     """The raises of a chain that lack signatures: of enough persons, on the entry's day, over just what it did.
 
-    A cap is lowered without signatures. What the caps were at first is the policy's, which every lock holds.
+    A cap is lowered without signatures, and an account is given its first period. What the caps were at first is the
+    policy's, which every lock holds.
 
     Args:
         entries: a sound chain, from its first entry.
@@ -309,21 +317,37 @@ def amendments_signed(entries: Iterable[Entry], trust: Trust) -> tuple[UnsignedR
     for entry in entries:
         if entry.type == "opened":
             partnership = entry.data["partnership"]
-        if entry.type != "amended":
+        if entry.type not in CHANGES:
             continue
         number += 1
-        data = entry.data
-        if int(data["after"]["cap_rho"]) <= int(data["before"]["cap_rho"]):
-            continue
         try:
-            _check_entry(entry, partnership, number, trust)
+            if _raises(entry):
+                _check_entry(entry, partnership, number, trust)
         except ApprovalError as error:
-            found.append(UnsignedRaise(entry.seq, data["account"], str(error)))
+            found.append(UnsignedRaise(entry.seq, entry.data["account"], str(error)))
     return tuple(found)
+
+
+def _raises(entry: Entry) -> bool:
+    """Whether an entry lets an account spend more than before."""
+    before, after = entry.data["before"], entry.data["after"]
+    if before is None:
+        return False
+    return after is None or _every(before) != _every(after) or int(after["cap_rho"]) > int(before["cap_rho"])
+
+
+def _every(cap: Mapping[str, str]) -> str:
+    """The length of the period that an entry's cap is for; empty if it is for ever."""
+    return cap.get("every", "")
 
 
 def _check_entry(entry: Entry, partnership: str, number: int, trust: Trust) -> None:
     data = entry.data
+    before, after = data["before"], data["after"]
+    if after is None or _every(before) != _every(after):
+        raise ApprovalError(
+            f"entry {entry.seq} ended a period of {data['account']} or changed its length, which nobody can sign for"
+        )
     envelopes = {
         f"envelope {at} of entry {entry.seq}": text.encode()
         for at, text in enumerate(data.get("envelopes", ()), start=1)
@@ -333,10 +357,11 @@ def _check_entry(entry: Entry, partnership: str, number: int, trust: Trust) -> N
     did = {
         "partnership": partnership,
         "account": data["account"],
-        "before": data["before"]["cap_epsilon"],
-        "before_rho": data["before"]["cap_rho"],
-        "after": data["after"]["cap_epsilon"],
-        "after_rho": data["after"]["cap_rho"],
+        "period": _every(after),
+        "before": before["cap_epsilon"],
+        "before_rho": before["cap_rho"],
+        "after": after["cap_epsilon"],
+        "after_rho": after["cap_rho"],
         "number": str(number),
     }
     refused: list[ApprovalError] = []
