@@ -147,8 +147,14 @@ def test_losses_are_stated_again_by_opendp(house: House) -> None:
         (lambda e: e[1:], "chain is broken at entry 1"),
         (lambda e: rehashed([*e[:3], *e[4:]]), "entry 4 breaks a rule: a run went from charged to measured"),
         (lambda e: rehashed([*e, e[2]]), "a run was charged twice"),
-        (lambda e: rehashed([*e, replace(e[2], body="{}")]), "entry 7 can't be read"),
-        (lambda e: rehashed([*e, replace(e[2], body="[]")]), "entry 7 can't be read"),
+        (
+            lambda e: rehashed([*e, replace(e[2], body="{}")]),
+            "entry 7 breaks a rule: a body that can't be read",
+        ),
+        (
+            lambda e: rehashed([*e, replace(e[2], body="[]")]),
+            "entry 7 breaks a rule: a body that can't be read",
+        ),
         (lambda e: rehashed([*e, replace(e[2], body=e[2].body.replace('"jd"', '"nobody"'))]), "entry 7"),
         (lambda e: [], "no entries"),
     ],
