@@ -154,6 +154,18 @@ class House:
         raw.close()
         return rows
 
+    def edit_entries(self, statement: str) -> None:
+        """Edits as somebody does who takes the triggers away and puts them back."""
+        if self.kind == "postgres":
+            self.edit(
+                "ALTER TABLE entries DISABLE TRIGGER USER",
+                statement,
+                "ALTER TABLE entries ENABLE ALWAYS TRIGGER entries_are_never_changed",
+            )
+            return
+        triggers = self.edit("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")
+        self.edit(*(f"DROP TRIGGER {name}" for name, _ in triggers), statement, *(sql for _, sql in triggers))
+
     def charge(
         self,
         plan: Plan,
