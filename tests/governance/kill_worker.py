@@ -1,11 +1,10 @@
-"""Processes that use one ledger until they are killed; run by test_kill.py, one driver process for each test.
+"""Processes that use one ledger until they are killed; driven by kill_storm.py, and one at a time by test_kill.py.
 
-    python kill_worker.py storm|each-call|each-statement FOLDER VARIANT [KILLS [LIFETIME]]
+    python -m tests.governance.kill_worker each-call|each-statement FOLDER VARIANT [ADDRESS]
 
-The driver forks workers, which make runs: charge, begin drawing, draw, store, estimate, publish, finish. Each worker
-notes what it does in an fsynced file when it does it. `storm`: eight workers at a time, each killed by itself right
-before or after one of its calls, every call and side in turn, or by the driver at any moment. `each-call` and
-`each-statement`: one worker at a time, killed at its nth call or SQL statement, n = 1, 2, ... until it lives.
+A worker makes runs: charge, begin drawing, draw, store, estimate, publish, finish, and notes what it does in an fsynced
+file when it does it. `each-call` and `each-statement`: one worker at a time, killed at its nth call or SQL statement,
+n = 1, 2, ... until it lives.
 
 Variants break the ledger or its use on purpose, so that the tests can show that they would find it.
 """
@@ -27,14 +26,26 @@ from pathlib import Path
 from dpinsights.errors import BudgetError, LedgerError
 from dpinsights.governance.ledger import sql_ledger
 from dpinsights.governance.ledger.connection import Connection
-from dpinsights.governance.ledger.interface import Cap, Run
+from dpinsights.governance.ledger.interface import Cap, Ledger, Run
+from dpinsights.governance.ledger.postgres import PostgresLedger
 from dpinsights.governance.ledger.sqlite import SqliteLedger
 from dpinsights.governance.states import Course
 from dpinsights.model.noisy import State
 from dpinsights.model.plan import Plan
-from tests.governance.house import CONTRACT, CONVERSION, DISCOVERY, PARTNERSHIP, POLICY, RELEASE, draw, noisy, plan
+from tests.governance.house import (
+    CONTRACT,
+    CONVERSION,
+    DISCOVERY,
+    PARTNERSHIP,
+    POLICY,
+    RELEASE,
+    draw,
+    noisy,
+    plan,
+)
 
-WORKERS, LEASE = 8, timedelta(seconds=0.4)
+LEASE = timedelta(seconds=0.4)
+PATIENCE_SECONDS = 60
 CALLS = ("open", "charge", "begin", "draw", "store", "vectors", "publish", "finish")
 POINTS = tuple((call, side) for call in CALLS for side in ("before", "after"))
 
@@ -44,19 +55,34 @@ def clock() -> datetime:
     return datetime.now(UTC)
 
 
-def make(folder: Path, lifetime: int) -> None:
+def make(folder: Path, lifetime: int, address: str = "") -> None:
     """A ledger to fight over: the accounts together may ask for more than lifetime has."""
-    SqliteLedger.create(
-        folder / "ledger.db",
-        partnership=PARTNERSHIP,
-        policy_name="storm",
-        policy_digest=POLICY,
-        conversion_delta=CONVERSION,
-        discovery_delta=DISCOVERY,
-        lifetime=Cap(lifetime, "8"),
-        accounts={name: Cap(lifetime * 2 // 3, "4") for name in ("icbc", "jd", "exploration")},
-        clock=clock,
-    ).register_snapshot("q4", CONTRACT, "map-1")
+    (folder / "address").write_text(address)
+    options = {
+        "partnership": PARTNERSHIP,
+        "policy_name": "storm",
+        "policy_digest": POLICY,
+        "conversion_delta": CONVERSION,
+        "discovery_delta": DISCOVERY,
+        "lifetime": Cap(lifetime, "8"),
+        "accounts": {name: Cap(lifetime * 2 // 3, "4") for name in ("icbc", "jd", "exploration")},
+        "clock": clock,
+    }
+    ledger: Ledger = (
+        PostgresLedger.create(address, **options)  # type: ignore[arg-type]
+        if address
+        else SqliteLedger.create(folder / "ledger.db", **options)  # type: ignore[arg-type]
+    )
+    ledger.register_snapshot("q4", CONTRACT, "map-1")
+    ledger.close()
+
+
+def opened(folder: Path) -> SqliteLedger | PostgresLedger:
+    """The ledger that `make` made."""
+    address = (folder / "address").read_text()
+    if address:
+        return PostgresLedger.open(address, clock=clock)
+    return SqliteLedger.open(folder / "ledger.db", clock=clock)
 
 
 class Worker:
@@ -99,8 +125,8 @@ class Worker:
     def work(self, rounds: int, asked: tuple[Plan, bool] | None = None) -> None:
         """Opens the ledger and makes runs."""
         with self.call("open"):
-            ledger = SqliteLedger.open(self.folder / "ledger.db", clock=clock)
-        if self.left:
+            ledger = self.open()
+        if self.left and isinstance(ledger, SqliteLedger):
             ledger._connection._raw.set_trace_callback(self.statement)
         for _ in range(rounds):
             try:
@@ -108,13 +134,26 @@ class Worker:
             except BudgetError:
                 self.note("refused")
             except LedgerError as error:
-                self.note(
-                    "waited" if "another process" in str(error) else f"error {error}".replace("\n", " ")
-                )
+                said = str(error).replace("\n", " ")
+                self.note("waited" if "another process" in said else f"error {said}")
                 time.sleep(0.02)
+                if isinstance(ledger, PostgresLedger) and ledger._connection._raw.closed:
+                    ledger = self.open()
         ledger.close()
 
-    def run(self, ledger: SqliteLedger, wanted: Plan, exploration: bool) -> None:
+    def open(self) -> SqliteLedger | PostgresLedger:
+        """Opens the ledger; a server may have to start again first."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                return opened(self.folder)
+            except LedgerError as error:
+                if not (self.folder / "address").read_text() or time.monotonic() > end:
+                    raise
+                self.note(f"error {error}".replace("\n", " "))
+                time.sleep(0.02)
+
+    def run(self, ledger: Ledger, wanted: Plan, exploration: bool) -> None:
         """One run, in the order that DESIGN.md demands, unless the variant says otherwise."""
         with self.call("charge"):
             run = ledger.charge(
@@ -161,37 +200,9 @@ def fork(folder: Path, seed: int, variant: str, rounds: int, **death: object) ->
         os._exit(code)
 
 
-def storm(folder: Path, variant: str, kills: int = 120, lifetime: int = 9_000) -> dict[str, int]:
-    """Eight workers until enough of them were killed; then eight that are left to end."""
-    make(folder, lifetime)
-    chance, seed, counts = random.Random(7), 0, {"kills": 0, "ended": 0, "failed": 0}
-    points, alive = list(POINTS), dict[int, float]()
-    while counts["kills"] < kills or alive:
-        while len(alive) < WORKERS and counts["kills"] < kills:
-            seed += 1
-            # Half of them die at a point of their own, in turn; the others live until the driver kills them.
-            point = points[seed // 2 % len(points)] if seed % 2 else None
-            child = fork(folder, seed, variant, 10_000, point=point)
-            alive[child] = time.monotonic() + (2 if point else chance.uniform(0.05, 0.8))
-        for child, end in list(alive.items()):
-            if time.monotonic() > end or counts["kills"] >= kills:
-                os.kill(child, signal.SIGKILL)
-            done, status = os.waitpid(child, os.WNOHANG)
-            if done:
-                del alive[child]
-                code = os.waitstatus_to_exitcode(status)
-                counts["kills" if code == -signal.SIGKILL else "failed" if code else "ended"] += 1
-        time.sleep(0.002)
-    time.sleep(LEASE.total_seconds())
-    for child in [fork(folder, 10_000 + number, variant, 5) for number in range(WORKERS)]:
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        counts["failed" if code else "ended"] += 1
-    return counts
-
-
-def each(folder: Path, variant: str, what: str) -> dict[str, int]:
+def each(folder: Path, variant: str, what: str, address: str) -> dict[str, int]:
     """One worker at a time, killed at each call or statement of one run in turn, then one that is left to end."""
-    make(folder, lifetime=10**6)
+    make(folder, 10**6, address)
     counts, number = {"kills": 0, "ended": 0, "failed": 0}, 0
     while counts["ended"] < 1:
         number += 1
@@ -223,22 +234,16 @@ class Autocommit(Connection):
             yield
 
 
-def main(mode: str, folder: Path, variant: str, *size: int) -> None:
+def main(mode: str, folder: Path, variant: str, address: str = "") -> None:
     """Breaks what the variant says, and drives."""
     global LEASE
     if variant == "each statement commits":
         Connection.writing = Autocommit.writing  # type: ignore[method-assign, assignment]
     if variant == "a free retry from drawing":
         setattr(sql_ledger, "course", lambda state, **_: Course.RESUME)  # noqa: B010
-    if mode != "storm":
-        LEASE = timedelta(seconds=0.08)
-    counts = (
-        storm(folder, variant, *size)
-        if mode == "storm"
-        else each(folder, variant, mode.removeprefix("each-"))
-    )
-    print(json.dumps(counts))
+    LEASE = timedelta(seconds=0.08)
+    print(json.dumps(each(folder, variant, mode.removeprefix("each-"), address)))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3], *map(int, sys.argv[4:]))
+    main(sys.argv[1], Path(sys.argv[2]), *sys.argv[3:])

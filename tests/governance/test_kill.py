@@ -1,91 +1,69 @@
-"""kill -9 at every moment, many processes on one file: nothing is overspent, drawn twice or published unpaid."""
+"""kill -9 at every moment, many processes on one ledger: nothing is overspent, drawn twice or published unpaid."""
 
 from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from dpinsights.errors import LedgerError
-from dpinsights.governance.ledger.sqlite import SqliteLedger
+from tests.governance.kill_storm import POINTS, notes, verdict
+from tests.governance.postgres_server import database_of
 
 ROOT = Path(__file__).parents[2]
 SOUND = "sound"
 
 
-def drive(mode: str, folder: Path, variant: str = SOUND) -> dict[str, int]:
-    """Runs the driver; says how many workers were killed, ended by themselves, and failed."""
+def python(*words: str | Path) -> str:
+    """Runs a module of this folder in a process of its own; says what it printed."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"}
-    command = [sys.executable, str(Path(__file__).with_name("kill_worker.py")), mode, str(folder), variant]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
-    counts: dict[str, int] = json.loads(done.stdout)
+    command = [sys.executable, "-m", *map(str, words)]
+    done = subprocess.run(
+        command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def drive(mode: str, folder: Path, variant: str = SOUND, address: str = "") -> dict[str, int]:
+    """Runs one worker after another; says how many were killed, ended by themselves, and failed."""
+    said = python("tests.governance.kill_worker", mode, folder, variant, *([address] if address else []))
+    counts: dict[str, int] = json.loads(said)
     return counts
 
 
-def notes(folder: Path) -> list[list[str]]:
-    """All lines that workers wrote; a last line cut by a kill never happened, because it is synced only when whole."""
-    return [line.split() for path in folder.glob("notes-*") for line in path.read_text().splitlines()]
-
-
-def faults(folder: Path) -> list[str]:
-    """What is wrong with a ledger and with what its workers did."""
-    found = []
-    try:
-        SqliteLedger.open(folder / "ledger.db", clock=lambda: datetime.now(UTC)).close()
-    except LedgerError as error:
-        found.append(str(error))
-    raw = sqlite3.connect(folder / "ledger.db")
-    for account, spent, cap in raw.execute("SELECT account, spent_rho, cap_rho FROM accounts").fetchall():
-        column = "lifetime_rho" if account == "lifetime" else "account_rho"
-        where = "TRUE" if account == "lifetime" else "r.account = ?"
-        sums = f"SELECT coalesce(sum({column}), 0) FROM items i JOIN runs r ON r.run = i.run WHERE {where}"
-        [(charged,)] = raw.execute(sums, () if account == "lifetime" else (account,)).fetchall()
-        if not charged == spent <= cap:
-            found.append(f"{account} has spent {spent} of {cap}, its charges add up to {charged}")
-    states = dict(raw.execute("SELECT run, state FROM runs").fetchall())
-    drawing = {
-        json.loads(body)["run"] for (body,) in raw.execute("SELECT body FROM entries WHERE type = 'drawing'")
-    }
-    paid = dict(raw.execute("SELECT run, sum(lifetime_rho) FROM items GROUP BY run").fetchall())
-    raw.close()
-    did = Counter((words[0], words[1]) for words in notes(folder) if words[0] in ("drew", "published"))
-    for (what, run), times in did.items():
-        if what == "drew" and times > 1:
-            found.append(f"run {run} drew {times} times on one charge")
-        if what == "drew" and not (run in drawing and paid.get(run)):
-            found.append(f"run {run} drew without a charge or before it said so")
-        if what == "published" and states.get(run) not in ("measured", "released"):
-            found.append(f"run {run} published and is {states.get(run)}")
-    found += [
-        " ".join(words)
-        for words in notes(folder)
-        if words[0] == "error"
-        and "can't become" not in " ".join(words)
-        and "taken over" not in " ".join(words)
-    ]
-    return found
+def storm(folder: Path, *options: str) -> tuple[dict[str, int], Counter[str]]:
+    """Runs a storm; says how it ended, and how often workers noted what."""
+    print(python("tests.governance.kill_storm", *options, "--folder", folder))
+    counts: dict[str, int] = json.loads((folder / "counts.json").read_text())
+    found: dict[str, list[str]] = json.loads((folder / "verdict.json").read_text())
+    assert counts["failed"] == 0
+    assert found == {"overspent": [], "without_charge": [], "broken": [], "other": []}
+    return counts, Counter(" ".join(words) if words[0] == "dies" else words[0] for words in notes(folder))
 
 
 @pytest.mark.slow
 def test_a_storm_of_kills(tmp_path: Path) -> None:
-    counts = drive("storm", tmp_path)
-    print(counts, Counter(" ".join(words) if words[0] == "dies" else words[0] for words in notes(tmp_path)))
-    assert faults(tmp_path) == []
-    assert counts["failed"] == 0
-    assert counts["kills"] >= 100
-    words = Counter(tuple(words) if words[0] == "dies" else words[0] for words in notes(tmp_path))
-    assert words["drew"] >= 30
-    # Deaths on both sides of every call, among eight, and a budget that came to its end.
-    assert sum(isinstance(word, tuple) for word in words) == 16
+    counts, words = storm(tmp_path, "300")
+    assert counts["kills"] >= 300
+    assert words["drew"] >= 30 and words["published"] >= 30
+    # Deaths on both sides of every call, and a budget that came to its end.
+    assert {f"dies {side} {call}" for call, side in POINTS} <= set(words)
     assert words["refused"] > 0
+    assert verdict(tmp_path).all() == []
+
+
+@pytest.mark.slow
+def test_a_storm_of_killed_servers(tmp_path: Path) -> None:
+    counts, words = storm(tmp_path, "20", "--postgres")
+    assert counts["servers"] == 20
+    assert words["drew"] >= 20 and words["published"] >= 20
+    # The server went away under those who used it, and not only between their calls.
+    assert words["error"] >= 20
 
 
 @pytest.mark.slow
@@ -93,9 +71,16 @@ def test_a_storm_of_kills(tmp_path: Path) -> None:
 def test_a_kill_at_every_step(tmp_path: Path, mode: str) -> None:
     counts = drive(mode, tmp_path)
     print(counts, Counter(words[0] for words in notes(tmp_path)))
-    assert faults(tmp_path) == []
+    assert verdict(tmp_path).all() == []
     assert counts["failed"] == 0
     assert counts["kills"] >= (16 if mode == "each-call" else 40)
+
+
+@pytest.mark.slow
+def test_a_kill_at_every_call_on_postgres(tmp_path: Path) -> None:
+    counts = drive("each-call", tmp_path, SOUND, database_of(tmp_path))
+    assert verdict(tmp_path).all() == []
+    assert counts["failed"] == 0 and counts["kills"] >= 16
 
 
 @pytest.mark.slow
@@ -110,4 +95,4 @@ def test_a_kill_at_every_step(tmp_path: Path, mode: str) -> None:
 def test_a_broken_ledger_is_caught(tmp_path: Path, mode: str, variant: str, words: str) -> None:
     """The checks have power: each of these faults is found by the same driver."""
     drive(mode, tmp_path, variant)
-    assert any(words in fault for fault in faults(tmp_path))
+    assert any(words in fault for fault in verdict(tmp_path).all())
