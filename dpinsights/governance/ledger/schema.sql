@@ -12,8 +12,8 @@
 --   1  the first.
 --   2  the table `discovered`.
 --   3  the policy's digest; periods of accounts; locks and approvals of runs; specifications of draws; signatures of
---      amendments. Before 1.0 a
---      ledger of another version is refused, never carried over, so kinds of entries could gain fields once more.
+--      amendments. Before 1.0 a ledger of another version is refused, never carried over, so that kinds of entries could
+--      gain fields.
 
 -- The one row that says whose ledger this is. `last_at` is the instant of the last act, for the clock check alone: the
 -- entries carry days, because instants of consecutive acts would tell how long a private computation took. If a wrong
