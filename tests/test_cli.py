@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -62,21 +63,24 @@ def test_run_charges_once_and_again_for_free(demo: Demo) -> None:
     assert all(line.endswith("of ρ)") for line in spent.splitlines() if "spent of" in line)
 
 
-def test_a_report_over_budget_charges_nothing(demo: Demo) -> None:
+def test_a_report_over_budget_charges_nothing(tmp_path: Path, demo: Demo) -> None:
     text = (demo.definitions / "partner-quarterly.yaml").read_text(encoding="utf-8")
     big = demo.definitions / "too-much.yaml"
     big.write_text(
-        text.replace("report: partner-quarterly", "report: too-much").replace("epsilon: 1.0", "epsilon: 3.9"),
+        text.replace("report: partner-quarterly", "report: too-much").replace("epsilon: 1.0", "epsilon: 1.9"),
         encoding="utf-8",
     )
-    before = cli("budget", state=demo.state.folder).stdout
-    refused = cli("run", big, "--rehearsal", "--sources", demo.sources, state=demo.state.folder)
+    state = tmp_path / "state"
+    shutil.copytree(demo.state.folder, state)
+    cli("budget", "amend", "jd", "2", state=state)
+    before = cli("budget", state=state).stdout
+    refused = cli("run", big, "--rehearsal", "--sources", demo.sources, state=state)
     big.unlink()
     assert refused.returncode == 3, refused.stderr
     for word in ("jd", "requested", "remain", "propose"):
         assert word in refused.stderr.lower()
     assert "Traceback" not in refused.stderr
-    assert cli("budget", state=demo.state.folder).stdout == before
+    assert cli("budget", state=state).stdout == before
 
 
 def test_opening_amending_and_naming(tmp_path: Path, demo: Demo) -> None:
@@ -171,4 +175,4 @@ def test_init_proposes_types_and_leaves_keys_and_bounds_to_the_parties(tmp_path:
 def test_schemas_are_written_for_editors(tmp_path: Path) -> None:
     made = cli("schemas", tmp_path / "schemas")
     assert made.returncode == 0, made.stderr
-    assert len(list((tmp_path / "schemas").glob("*.json"))) == 5
+    assert len(list((tmp_path / "schemas").glob("*.json"))) == 6
