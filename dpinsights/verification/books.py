@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any
 
 from dpinsights.governance.approvals.amendment import amendments_signed
@@ -13,7 +12,6 @@ from dpinsights.governance.extract import FILE as LEDGER
 from dpinsights.governance.ledger.interface import Amendment, PeriodChange
 from dpinsights.governance.spending import changes
 from dpinsights.model.names import EXPLORATION
-from dpinsights.model.numbers import plain
 from dpinsights.verification.evidence import RELEASE, Evidence
 from dpinsights.verification.findings import Finding, failed, passed
 
@@ -130,26 +128,14 @@ def caps(evidence: Evidence) -> Iterator[Finding]:
         yield failed("unchecked", LEDGER, "caps")
         return
     unsigned = {one.seq: one.why for one in amendments_signed(entries, evidence.trust)}
-    stated = release.statement.amendments if release else ()
-    every: tuple[Amendment | PeriodChange, ...] = (*books.amendments, *books.period_changes)
-    for change in sorted(every, key=lambda one: one.seq):
-        place, why = f"entry {change.seq}", unsigned.get(change.seq)
-        for told in changes((change,)):
-            said = {
-                "account": f"{told.account}, each {told.period}" if told.period else told.account,
-                "before": _cap(told.before),
-                "after": _cap(told.after),
-                "day": change.day,
-            }
-            if why is None:
-                yield passed("cap-changed", LEDGER, place, **said)
-            else:
-                yield failed("cap-changed", LEDGER, place, **said, why=why)
-    ours = changes(every)
+    made: tuple[Amendment | PeriodChange, ...] = (*books.amendments, *books.period_changes)
+    for one in sorted(made, key=lambda one: one.seq):
+        change, place = "; ".join(map(str, changes((one,)))), f"entry {one.seq}"
+        if one.seq in unsigned:
+            yield failed("cap-changed", LEDGER, place, change=change, why=unsigned[one.seq])
+        else:
+            yield passed("cap-changed", LEDGER, place, change=change)
+    stated, ours = release.statement.amendments if release else (), changes(made)
     if release is not None and stated != ours:
         words = ["; ".join(map(str, each)) or "none" for each in (ours, stated)]
         yield failed("ledger-run", RELEASE, "statement.amendments", theirs=words[0], ours=words[1])
-
-
-def _cap(cap: Decimal | None) -> str:
-    return "none" if cap is None else plain(cap)

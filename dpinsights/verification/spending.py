@@ -59,11 +59,8 @@ def spending(evidence: Evidence) -> Iterator[Finding]:
     if books is None or release is None or facts is None:
         yield failed("unchecked", RELEASE, "spending")
         return
-    run, account, lifetime = (
-        books.runs.get(facts.run),
-        books.balances.get(release.account),
-        books.balances.get(LIFETIME),
-    )
+    run = books.runs.get(facts.run)
+    account, lifetime = books.balances.get(release.account), books.balances.get(LIFETIME)
     if run is None or account is None or lifetime is None:
         yield failed("unchecked", RELEASE, "spending")
         return
@@ -72,6 +69,7 @@ def spending(evidence: Evidence) -> Iterator[Finding]:
         for name, ours, theirs in _sums(books, run, account, lifetime, release)
         if ours != theirs
     ]
+    wrong += _period(books, run, release)
     wrong += _noise(books, run, release)
     said = release.statement
     yield from wrong or [
@@ -105,6 +103,31 @@ def _sums(
         yield name, spent(Loss(balance.spent_rho, balance.spent_delta)), getattr(said, name)
         cap = Loss(balance.cap_rho, balance.cap_delta)
         yield f"{name}_cap", spent(cap), getattr(said, f"{name}_cap")
+
+
+def _period(books: Books, run: RunBook, release: Release) -> Iterator[Finding]:
+    """The account's calendar period, if it has one: its days, what was charged in it, its cap, what is kept for others."""
+    assert books.deltas is not None  # every opening has them
+    found, stated = (
+        books.period_spent(run.account, release.released_on, release.report),
+        release.statement.period,
+    )
+    ours = found and (
+        found.start,
+        found.until,
+        *(
+            (rho, epsilon_of(rho, books.deltas.conversion))
+            for rho in (found.spent_rho, found.cap.rho_units, found.reserved_rho)
+        ),
+    )
+    theirs = stated and (
+        stated.start,
+        stated.until,
+        *((one.rho_units, one.epsilon) for one in (stated.spent, stated.cap, stated.reserved)),
+    )
+    if ours != theirs:
+        words = [", ".join(map(str, one)) if one else "no period" for one in (ours, theirs)]
+        yield failed("spending", RELEASE, "statement.period", ours=words[0], theirs=words[1])
 
 
 def _noise(books: Books, run: RunBook, release: Release) -> list[Finding]:

@@ -286,7 +286,10 @@ def test_more_runs_than_were_approved_are_counted(house: House) -> None:
 def test_an_approval_that_had_not_begun_does_not_count(house: House) -> None:
     day = release_of(house.second).released_on + timedelta(days=1)
     found = house.faults(_approved_anew(house, signed_on=day))
-    assert codes(found) == {"approval-signed"} and f"not on {release_of(house.second).released_on}" in found[0].text
+    assert (
+        codes(found) == {"approval-signed"}
+        and f"not on {release_of(house.second).released_on}" in found[0].text
+    )
 
 
 # The ledger
@@ -342,6 +345,7 @@ def test_a_cut_or_shortened_ledger_is_noticed(house: House) -> None:
         "days",
         "cap",
         "overspent",
+        "policy",
         "cheaper",
         "noisier",
         "half",
