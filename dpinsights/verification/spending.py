@@ -109,7 +109,7 @@ def _period(books: Books, run: RunBook, release: Release) -> Iterator[Finding]:
     """The account's calendar period, if it has one: its days, what was charged in it, its cap, what is kept for others."""
     assert books.deltas is not None  # every opening has them
     found, stated = (
-        books.period_spent(run.account, release.released_on, release.report),
+        books.period_spent(run.account, run.day, run.report),
         release.statement.period,
     )
     ours = found and (
