@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,12 @@ import pandas as pd
 import pytest
 
 import dpinsights as dpi
-from dpinsights.budget import open_budget
+from dpinsights.budget import cap_of, open_budget, open_ledger
 from dpinsights.definitions.loading import load_checked, load_policy
 from dpinsights.demo import Demo, run_demo
 from dpinsights.errors import BudgetError, DefinitionError, LedgerError, PlanError
+from dpinsights.governance.ledger.interface import Period
+from dpinsights.model.names import FrozenMap
 from dpinsights.model.report import Query
 from dpinsights.session import Session
 from dpinsights.state import State
@@ -265,3 +269,28 @@ def test_frames_are_a_new_snapshot_each_time_unless_named(demo: Demo) -> None:
             costs.append(release.charged_units > 0)
             assert release.release.origin == "synthetic"
     assert costs == [True, True, True, False]
+
+
+def test_a_period_is_shown_on_the_card_and_in_the_release(demo: Demo, tmp_path: Path) -> None:
+    state = State(tmp_path / "state")
+    shutil.copytree(demo.state.folder, state.folder)
+    ledger = open_ledger(state)
+    delta = ledger.deltas().conversion
+    kept = FrozenMap({"monthly": cap_of(Decimal("0.2"), delta)})
+    ledger.set_period("exploration", Period("year", cap_of(Decimal("0.4"), delta), kept))
+    ledger.close()
+    with opened(demo, budget="0.3", state=state.folder) as session:
+        before = session.budget
+        release = session.release(dpi.count(by="wealth_tier", population="icbc"))
+        after = session.budget
+        with pytest.raises(BudgetError, match="exploration"):
+            session.release(dpi.sum("online_spend", population="shared"), dpi.count(by="city_tier"))
+    said = release.release.statement.period
+    assert said is not None and said == after.periods["exploration"]
+    assert (said.start.month, said.start.day, said.until.year) == (1, 1, said.start.year + 1)
+    assert said.cap.epsilon == Decimal("0.4") and said.reserved.rho_units == kept["monthly"].rho_units
+    assert said.spent.rho_units - before.periods["exploration"].spent.rho_units == release.charged_units
+    assert "counted anew from 1 January" in repr(after) and after.left() < before.left()
+    assert [str(change)[12:] for change in release.release.statement.amendments] == [
+        "exploration, each year, none -> 0.4"
+    ]
