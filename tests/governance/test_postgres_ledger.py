@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from dpinsights.errors import BudgetError, LedgerError
 from dpinsights.governance.ledger.postgres import PostgresLedger
 from dpinsights.state import State, find_state
 from tests.governance.house import Clock, House, draw, noisy, plan
-from tests.governance.postgres_server import database_of
+from tests.governance.postgres_server import database_of, installation
 
 GRANTS = Path(__file__).parents[2] / "docs" / "operator.md"
 
@@ -151,6 +152,21 @@ def test_an_operator_can_t_change_what_is_kept(operator: tuple[House, str], stat
         pytest.raises(refusals),
     ):
         server.execute(statement)  # type: ignore[arg-type]
+
+
+def test_a_ledger_moves_with_pg_dump(tmp_path: Path) -> None:
+    house, other = House(tmp_path, "postgres"), database_of(tmp_path / "other")
+    house.release(plan("jd", draw("a", 100, 10.0)))
+    programs = installation() / "bin"
+    dump = ["pg_dump", "--schema", "dpinsights_ledger", "--no-owner", "-d", database_of(house.path)]
+    load = ["psql", "--quiet", "-v", "ON_ERROR_STOP=1", "-d", other]
+    text = subprocess.run([programs / dump[0], *dump[1:]], capture_output=True, check=True).stdout
+    subprocess.run([programs / load[0], "-X", *load[1:]], input=text, capture_output=True, check=True)
+    moved = PostgresLedger.open(other, clock=house.clock)
+    assert (moved.head(), moved.balances()) == (house.ledger.head(), house.ledger.balances())
+    house.ledger = moved
+    house.release(plan("jd", draw("a", 100, 10.0), draw("b", 10, 10.0)))
+    moved.check()
 
 
 def race(address: str, number: int) -> int:

@@ -1,1 +1,1 @@
-"""The ledger: a port (`interface`) and its implementation on SQLite (`sqlite`)."""
+"""The ledger: a port (`interface`) and its implementations on SQLite (`sqlite`) and PostgreSQL (`postgres`)."""

@@ -206,11 +206,11 @@ class PostgresConnection:
 
     def run(self, sql: str, *values: object) -> int:
         """Executes a statement inside a transaction; says how many rows it changed."""
-        return self._raw.execute(_translated(sql), [_plain(value) for value in values]).rowcount
+        return self._raw.execute(_percents(sql), [_plain(value) for value in values]).rowcount
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """All rows of a SELECT."""
-        return self._raw.execute(_translated(sql), [_plain(value) for value in values]).fetchall()
+        return self._raw.execute(_percents(sql), [_plain(value) for value in values]).fetchall()
 
     @contextmanager
     def _transaction(self, mode: str) -> Iterator[None]:
@@ -239,12 +239,14 @@ class PostgresConnection:
         """What to do about an error. The library's own text can quote stored values; its SQLSTATE can't."""
         state = error.sqlstate
         lost = self._raw.closed or self._raw.broken
-        if step == "commit" and (lost or state is None or state[:2] in ("08", "57", "40")):
+        if step == "commit" and (lost or state is None or state.startswith(("08", "57", "40003"))):
             return (
                 f"{self.name}: the answer to a commit was lost, so the act was kept or it was not: run the same command "
                 "again, which finds out"
             )
-        hint = _hint("08000" if lost else state) or "what this step would have written is not in it"
+        hint = _hint("08000" if lost else state) or (
+            "what this step would have written is not in it: have the server looked after, then run the same command again"
+        )
         return f"{self.name}: {state or type(error).__name__}; {hint}"
 
     def _has_schema(self) -> bool:
@@ -280,7 +282,7 @@ def _schema() -> str:
 
 
 @cache
-def _translated(sql: str) -> str:
+def _percents(sql: str) -> str:
     return sql.replace("%", "%%").replace("?", "%s")
 
 
