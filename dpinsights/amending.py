@@ -17,7 +17,6 @@ from dpinsights.approving import trust_beside
 from dpinsights.budget import cap_of
 from dpinsights.errors import LedgerError
 from dpinsights.governance.approvals.amendment import (
-    CHANGES,
     AmendmentApproved,
     Proposal,
     amendment_approved,
@@ -32,6 +31,7 @@ from dpinsights.governance.approvals.errors import (
     TooFewSignaturesError,
 )
 from dpinsights.governance.approvals.keys import Signer
+from dpinsights.governance.approvals.raises import CHANGES
 from dpinsights.governance.approvals.strict import strict_json
 from dpinsights.governance.chain import Entry
 from dpinsights.governance.ledger.interface import Amendment, Cap, Ledger, PeriodChange

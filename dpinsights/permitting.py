@@ -9,7 +9,6 @@ from pathlib import Path
 
 from dpinsights.approving import check_lock, lock_path, read_approvals, read_lock, trust_beside
 from dpinsights.governance.accountant import LIFETIME
-from dpinsights.governance.approvals.amendment import amendments_signed
 from dpinsights.governance.approvals.approval import Approved, approved
 from dpinsights.governance.approvals.counting import in_force
 from dpinsights.governance.approvals.errors import (
@@ -20,6 +19,7 @@ from dpinsights.governance.approvals.errors import (
 )
 from dpinsights.governance.approvals.keys import Signer
 from dpinsights.governance.approvals.lock import Lock
+from dpinsights.governance.approvals.raises import amendments_signed
 from dpinsights.governance.caps import caps_beyond
 from dpinsights.governance.chain import Entry
 from dpinsights.governance.ledger.interface import Permit

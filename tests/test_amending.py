@@ -27,7 +27,6 @@ from dpinsights.governance.approvals.amendment import (
     AMENDMENT,
     Proposal,
     amendment_approved,
-    amendments_signed,
     approve_amendment,
     parse_proposal,
 )
@@ -48,6 +47,7 @@ from dpinsights.governance.approvals.errors import (
     UnknownAuthorError,
     WrongRoleError,
 )
+from dpinsights.governance.approvals.raises import amendments_signed
 from dpinsights.governance.approvals.statement import APPROVAL, Statement, parse_statement
 from dpinsights.governance.chain import Entry, link
 from dpinsights.governance.ledger.interface import Cap, Ledger, Period

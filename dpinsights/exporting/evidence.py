@@ -12,8 +12,8 @@ from functools import cached_property
 from dpinsights.errors import DpInsightsError, ReportError
 from dpinsights.exporting.folder import APPROVALS, RELEASE
 from dpinsights.exporting.telling import Telling
-from dpinsights.governance.approvals.amendment import amendments_signed
 from dpinsights.governance.approvals.approval import Approved, approved
+from dpinsights.governance.approvals.raises import amendments_signed
 from dpinsights.governance.approvals.receipt import Receipt, read_receipt
 from dpinsights.governance.extract import FILE as LEDGER
 from dpinsights.model.trust import Trust

@@ -23,7 +23,7 @@ class CapBeyond:
 def caps_beyond(entries: Iterable[Entry], allowed: Mapping[str, int]) -> tuple[CapBeyond, ...]:
     """The accounts whose cap is more than a policy allows, unless an entry raised it to just that.
 
-    Whether that entry was signed is for `approvals.amendment.amendments_signed`.
+    Whether that entry was signed is for `approvals.raises.amendments_signed`.
 
     Args:
         entries: a sound chain, from its first entry.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from dpinsights.governance.approvals.amendment import amendments_signed
+from dpinsights.governance.approvals.raises import amendments_signed
 from dpinsights.governance.approvals.receipt import Receipt
 from dpinsights.governance.chain import Entry
 from dpinsights.governance.extract import FILE as LEDGER

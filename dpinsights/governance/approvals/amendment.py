@@ -1,4 +1,4 @@
-"""Raising a cap: a proposal that persons sign as they sign a report's lock, and the check that a chain's raises were signed.
+"""Raising a cap: a proposal that persons sign as they sign a report's lock, and whether enough did.
 
 A signature states the whole proposal, so whoever holds the ledger's entries alone can make the proposal again and count.
 A proposal has the number of one amendment, so it can't be used twice; and a person of the other party never signs an
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 
@@ -17,7 +17,6 @@ from dpinsights.governance.approvals.approval import LONGEST_COMMENT, Terms, all
 from dpinsights.governance.approvals.counting import count, enough, in_force, in_its_days
 from dpinsights.governance.approvals.envelope import Envelope, parse_envelope, seal
 from dpinsights.governance.approvals.errors import (
-    ApprovalError,
     OtherAccountError,
     OtherAmendmentError,
     OtherPartnershipError,
@@ -28,7 +27,6 @@ from dpinsights.governance.approvals.errors import (
 from dpinsights.governance.approvals.keys import Signer
 from dpinsights.governance.approvals.statement import Statement, Subject, parse_statement
 from dpinsights.governance.approvals.strict import exactly, strict_day, strict_json
-from dpinsights.governance.chain import Entry
 from dpinsights.model.canonical import canonical_bytes
 from dpinsights.model.numbers import exact, plain
 from dpinsights.model.trust import ROLES, Trust, TrustedKey
@@ -41,9 +39,6 @@ FORMAT = "1"
 
 FILE = "amendment.json"
 """What a proposal is called in what is signed, wherever its file lies."""
-
-CHANGES = ("amended", "period-set")
-"""The kinds of entries by which a cap is changed: for ever, or for each period."""
 
 _PERIODS = ("month", "quarter", "year")
 _WHOLE = re.compile(r"[1-9][0-9]{0,18}")
@@ -167,15 +162,6 @@ class AmendmentApproved:
     set_aside: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class UnsignedRaise:
-    """An entry that raised a cap without enough signatures of its day: what `amendments_signed` finds."""
-
-    seq: int
-    account: str
-    why: str
-
-
 def parse_proposal(content: bytes, name: str) -> Proposal:
     """The proposal that a file holds.
 
@@ -269,7 +255,7 @@ def _alone(content: bytes, key_id: str) -> bytes:
 def _terms(file: str, payload: bytes, proposal: Proposal) -> Terms:
     """What a verified payload says, if it is about this proposal."""
     statement = parse_statement(payload, AMENDMENT, file)
-    terms, signed = _said(file, statement)
+    terms, signed = said_of(file, statement)
     for name, kind in (("partnership", OtherPartnershipError), ("account", OtherAccountError)):
         theirs, ours = getattr(signed, name), getattr(proposal, name)
         if theirs != ours:
@@ -283,7 +269,7 @@ def _terms(file: str, payload: bytes, proposal: Proposal) -> Terms:
     return terms
 
 
-def _said(file: str, statement: Statement) -> tuple[Terms, Proposal]:
+def said_of(file: str, statement: Statement) -> tuple[Terms, Proposal]:
     """A statement's terms and its proposal."""
     try:
         said = exactly(dict(statement.predicate), _PREDICATE, "an amendment's approval")
@@ -300,95 +286,3 @@ def _said(file: str, statement: Statement) -> tuple[Terms, Proposal]:
     if statement.subjects != proposal.subjects:
         raise OtherAmendmentError(f"{file} signs other bytes than those of the proposal that it states")
     return terms, proposal
-
-
-def amendments_signed(entries: Iterable[Entry], trust: Trust) -> tuple[UnsignedRaise, ...]:
-    """The raises of a chain that lack signatures: of enough persons, on the entry's day, over just what it did.
-
-    A cap is lowered without signatures, and an account is given its first period. What the caps were at first is the
-    policy's, which every lock holds.
-
-    Args:
-        entries: a sound chain, from its first entry.
-        trust: the partnership's.
-    """
-    found: list[UnsignedRaise] = []
-    partnership, number = "", 0
-    for entry in entries:
-        if entry.type == "opened":
-            partnership = entry.data["partnership"]
-        if entry.type not in CHANGES:
-            continue
-        number += 1
-        try:
-            if _raises(entry):
-                _check_entry(entry, partnership, number, trust)
-        except ApprovalError as error:
-            found.append(UnsignedRaise(entry.seq, entry.data["account"], str(error)))
-    return tuple(found)
-
-
-def _raises(entry: Entry) -> bool:
-    """Whether an entry lets an account spend more than before."""
-    before, after = entry.data["before"], entry.data["after"]
-    if before is None:
-        return False
-    return after is None or _every(before) != _every(after) or int(after["cap_rho"]) > int(before["cap_rho"])
-
-
-def _every(cap: Mapping[str, str]) -> str:
-    """The length of the period that an entry's cap is for; empty if it is for ever."""
-    return cap.get("every", "")
-
-
-def _check_entry(entry: Entry, partnership: str, number: int, trust: Trust) -> None:
-    data = entry.data
-    before, after = data["before"], data["after"]
-    if after is None or _every(before) != _every(after):
-        raise ApprovalError(
-            f"entry {entry.seq} ended a period of {data['account']} or changed its length, which nobody can sign for"
-        )
-    envelopes = {
-        f"envelope {at} of entry {entry.seq}": text.encode()
-        for at, text in enumerate(data.get("envelopes", ()), start=1)
-    }
-    if not envelopes:
-        raise ApprovalError(f"entry {entry.seq} raised the cap of {data['account']}, and nobody signed it")
-    did = {
-        "partnership": partnership,
-        "account": data["account"],
-        "period": _every(after),
-        "before": before["cap_epsilon"],
-        "before_rho": before["cap_rho"],
-        "after": after["cap_epsilon"],
-        "after_rho": after["cap_rho"],
-        "number": str(number),
-    }
-    refused: list[ApprovalError] = []
-    proposals: dict[Proposal, None] = {}
-    for name, content in envelopes.items():
-        try:
-            payload = parse_envelope(content, name).payload
-            proposals[_said(name, parse_statement(payload, AMENDMENT, name))[1]] = None
-        except ApprovalError as error:
-            refused.append(error)
-    for proposal in proposals:
-        try:
-            for name, ours in did.items():
-                if getattr(proposal, name) != ours:
-                    kind = _OTHER.get(name, OtherAmendmentError)
-                    raise kind(
-                        f"entry {entry.seq} has {name} {ours!r}, and {getattr(proposal, name)!r} was signed"
-                    )
-            amendment_approved(proposal, envelopes, trust, date.fromisoformat(data["day"]))
-        except ApprovalError as error:
-            refused.append(error)
-        else:
-            return
-    raise refused[0]
-
-
-_OTHER: Mapping[str, type[ApprovalError]] = {
-    "partnership": OtherPartnershipError,
-    "account": OtherAccountError,
-}
