@@ -16,7 +16,7 @@ from dpinsights.model.approval import ApprovalField
 from dpinsights.model.contract import UNCLASSED
 from dpinsights.model.names import EXPLORATION
 from dpinsights.model.numbers import plain
-from dpinsights.reporting.statement import rho_text
+from dpinsights.reporting.spending import rho_text
 from dpinsights.reporting.view import view_of
 from dpinsights.reporting.words import Words
 

@@ -20,7 +20,7 @@ from dpinsights.model.plan import Forecast, Plan, PlannedQuery
 from dpinsights.model.release import PeriodSpending, Release
 from dpinsights.reporting.figures import power_text, rounded, significant, unit_name
 from dpinsights.reporting.fragments import check_fragment
-from dpinsights.reporting.statement import bar_share, used_text
+from dpinsights.reporting.spending import bar_share, used_text
 from dpinsights.reporting.templating import PACKAGED, run
 from dpinsights.reporting.view import view_of
 from dpinsights.reporting.words import HTML_LANGUAGE, Words
