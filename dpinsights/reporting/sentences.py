@@ -147,7 +147,7 @@ class Sentences:
             yield words.say("note_threshold", n=words.number(Decimal(table.threshold)))
             if not table.cells:
                 yield words.say("note_no_keys")
-        if table.smallest_group is not None and (table is self.first or Flag.SUPPRESSED in self.flags):
+        if table.smallest_group is not None and Flag.SUPPRESSED in self.flags:
             yield words.say("note_suppressed", n=words.number(Decimal(table.smallest_group)))
         if table.rank is not None:
             confidence = words.number(self.release.confidence * 100)

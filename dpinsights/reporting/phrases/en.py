@@ -110,8 +110,7 @@ ENGLISH: Mapping[str, str | Mapping[str, str]] = {
     ),
     "note_suppressed": (
         "“Not shown” stands for a number that is below the smallest group ({n}), by the noisy count of the group, or from "
-        "which such a number could be worked out. Intervals hold as often as stated over all groups together; how "
-        "often they do given that the number is shown is not stated."
+        "which such a number could be worked out."
     ),
     "note_no_keys": "No key had a noisy count above the threshold.",
     "note_rank": (

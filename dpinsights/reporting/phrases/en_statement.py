@@ -150,6 +150,10 @@ STATEMENT: Mapping[str, str | Mapping[str, str]] = {
         "the number carries no information."
     ),
     "processing": "Processing of the noisy numbers, and bias",
+    "reading_suppressed": (
+        "Where small groups are not shown, intervals hold as often as stated over all groups together; how often they "
+        "do given that the number is shown is not stated."
+    ),
     "processing_1": (
         "Groups, bounds and limits were declared before any data was read. Every declared group has a "
         "number, empty groups "

@@ -118,6 +118,9 @@ STATEMENT: Mapping[str, str | Mapping[str, str]] = {
     ),
     "reading_3": "“{near_zero}”表示区间包含零。“{too_wide}”表示噪声相对于该组过大，数字不含信息。",
     "processing": "对带噪声数字的处理与偏差",
+    "reading_suppressed": (
+        "在不显示较小分组的表中，区间的置信度是对所有组而言；在数字已予显示的条件下区间包含真值的频率，此处不作说明。"
+    ),
     "processing_1": (
         "分组、界限和限制均在读取任何数据之前声明。每个声明的组都有数字，空组亦然；没有任何组因规模而被略去。"
     ),
