@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+from collections.abc import Collection
 from dataclasses import astuple, dataclass
 from datetime import date, datetime
 
@@ -140,14 +141,16 @@ class Runs:
             resumed=resumed,
         )
 
-    def stored(self, snapshot: str, account: str) -> dict[str, tuple[Stored, ...]]:
-        """What is stored for a snapshot, by key, as an account stands to it."""
+    def stored(self, snapshot: str, account: str, keys: Collection[str]) -> dict[str, tuple[Stored, ...]]:
+        """What is stored of some measurements for a snapshot, by key, as an account stands to it."""
+        if not keys:
+            return {}
         rows = self._rows(
             "SELECT v.run, v.key, v.scale, v.rho, v.delta, v.exploration, s.account IS NOT NULL, d.threshold "
             "FROM vectors v LEFT JOIN discovered d ON d.run = v.run AND d.key = v.key "
             "LEFT JOIN seen s ON s.run = v.run AND s.key = v.key AND s.account = ? "
-            "WHERE v.snapshot = ? ORDER BY v.rowid",
-            *(account, snapshot),
+            f"WHERE v.snapshot = ? AND v.key IN ({', '.join('?' * len(keys))}) ORDER BY v.rowid",
+            *(account, snapshot, *keys),
         )
         found: dict[str, tuple[Stored, ...]] = {}
         for run, key, scale, rho, delta, exploration, seen, threshold in rows:

@@ -98,7 +98,7 @@ class SqlLedger(SqlAccounts):
             decision = accountant.decide(
                 plan,
                 draws,
-                self._runs.stored(snapshot, plan.account),
+                self._runs.stored(snapshot, plan.account, draws),
                 exploration=exploration,
                 account=account,
                 lifetime=lifetime,
@@ -198,7 +198,7 @@ class SqlLedger(SqlAccounts):
     def free(self, plan: Plan, *, snapshot: str, exploration: bool) -> frozenset[str]:
         """What the plan's account has seen precisely enough."""
         with self._connection.reading():
-            stored = self._runs.stored(snapshot, plan.account)
+            stored = self._runs.stored(snapshot, plan.account, {draw.key for draw in plan.draws})
         return accountant.free_of_charge(plan.draws, stored, exploration=exploration)
 
     def spent_by(self, run: Run) -> Spent:
