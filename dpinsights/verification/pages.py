@@ -59,13 +59,13 @@ def _page(evidence: Evidence, release: Release, name: str, language: str) -> Ite
     except (DefinitionError, InternalError, ReportError) as fault:
         yield failed("page-unreadable", name, why=fault)
         return
-    if theirs in candidates:
+    ours = max(candidates, key=lambda one: len({*one.split("\n")} & {*theirs.split("\n")}))
+    if theirs == ours:
         yield passed("page-same", name)
     elif same_version(release):
-        ours = candidates[0]
         yield from some(_cells(name, ours, theirs, named(release, language)), name)
     else:
-        yield from some(_numbers(name, candidates[0], theirs, named(release, language), release), name)
+        yield from some(_numbers(name, ours, theirs, named(release, language), release), name)
 
 
 def _template_names(evidence: Evidence) -> list[str]:

@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -186,6 +187,24 @@ def test_tables_may_carry_labels_of_either_language(house: House) -> None:
     chinese = bundle(release_of(house.second), languages=("zh", "en"))
     files = {name: text.encode() for name, text in chinese.items()}
     assert house.faults(house.resigned({**house.second, **files})) == ()
+
+
+def test_pages_of_the_partnerships_own_template_are_made_with_it_again(house: House, tmp_path: Path) -> None:
+    own = b"<h1>{{ doc.title }}</h1>\n{% for question in questions %}<h2>{{ question.title }}</h2>{% endfor %}\n"
+    (tmp_path / "short.html").write_bytes(own)
+    made = bundle(release_of(house.rehearsal), template="short", templates=tmp_path)
+    files = house.rehearsal | {name: text.encode() for name, text in made.items()}
+    whole = house.resigned({**files, "templates/short.html": own})
+    assert house.faults(whole) == ()
+    name = "report.zh.html"
+    (found,) = shown(house, whole, name, whole[name].decode().replace("</h2>", "7</h2>", 1), signed=True)
+    assert found.code == "page-line"
+    without = house.faults(house.resigned(files))
+    assert {one.file for one in without} == set(PAGES)
+    other = house.faults(house.resigned({**whole, "templates/short.html": own.replace(b"h1", b"h3")}))
+    assert {one.file for one in other} == set(PAGES)
+    wrong = house.faults(house.resigned({**whole, "templates/short.html": b"{{ doc.nothing }}"}))
+    assert {one.file for one in wrong} == set(PAGES)
 
 
 def of_another_version(house: House, change: Callable[[str], str] = lambda text: text) -> tuple[Finding, ...]:

@@ -327,6 +327,10 @@ def test_a_cut_or_shortened_ledger_is_noticed(house: House) -> None:
             lambda seq, kind, data: kind == "opened" and data["accounts"][0].update(cap_rho="1"),
             {"ledger-sums"},
         ),
+        (
+            lambda seq, kind, data: kind == "opened" and data["accounts"][2].update(cap_epsilon="9"),
+            {"approval-same"},
+        ),
         (lambda seq, kind, data: kind == "charged" and _cheaper(data), {"ledger-losses", "spending"}),
         (lambda seq, kind, data: kind == "charged" and _noisier(data), {"ledger-losses", "approval-same"}),
         (lambda seq, kind, data: kind == "charged" and _half(data), {"ledger-sums"}),
@@ -365,6 +369,33 @@ def test_a_ledger_written_anew_by_the_operator_does_not_add_up(
     found = codes(house.faults(files, house.earlier))
     assert expected | {"ledger-earlier"} <= found
     assert "ledger-chain" not in found and "ledger-position" not in found
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"scale": "0x0p+0"},
+        {"scale": "nan"},
+        {"scale": "inf"},
+        {"scale": "-0x1p+4"},
+        {"scale": "0x1p-1000"},
+        {"size": "-1"},
+        {"size": "9" * 30},
+        {"l2_squared": "-4"},
+        {"l2_squared": "9" * 400},
+        {"kind": "laplace"},
+        {"kind": "threshold"},
+        {"kind": "exponential", "linf": "1", "candidates": "0"},
+    ],
+    ids=str,
+)
+def test_a_draw_that_no_mechanism_makes_is_refused(house: House, changes: dict[str, str]) -> None:
+    def strange(seq: int, kind: str, data: dict[str, Any]) -> None:
+        if kind == "charged":
+            data["items"][0]["specification"].update(changes)
+
+    found = house.faults(house.rewritten(house.second, strange))
+    assert codes(found) & {"ledger-losses", "ledger-sums"}
 
 
 def _cheaper(data: dict[str, Any]) -> None:
