@@ -59,7 +59,7 @@ def _page(evidence: Evidence, release: Release, name: str, language: str) -> Ite
     except (DefinitionError, InternalError, ReportError) as fault:
         yield failed("page-unreadable", name, why=fault)
         return
-    ours = max(candidates, key=lambda one: len({*one.split("\n")} & {*theirs.split("\n")}))
+    ours = min(candidates, key=lambda one: len({*one.split("\n")} ^ {*theirs.split("\n")}))
     if theirs == ours:
         yield passed("page-same", name)
     elif same_version(release):
