@@ -84,6 +84,12 @@ def _objects(connection: sqlite3.Connection) -> set[tuple[str, str, str, str]]:
     return set(rows)
 
 
+def _name(error: Exception) -> str:
+    """An error's name: the library's own text can quote stored values."""
+    name: str = getattr(error, "sqlite_errorname", "unknown")
+    return type(error).__name__ if name == "unknown" else name
+
+
 class Connection:
     """A connection of one process to one ledger file."""
 
@@ -224,20 +230,31 @@ class Connection:
             self._raw.execute(begin)
             try:
                 yield
-                self._raw.execute("COMMIT")
+                self._commit()
             except BaseException:
                 if self._raw.in_transaction:
                     self._raw.execute("ROLLBACK")
                 raise
+
+    def _commit(self) -> None:
+        try:
+            self._raw.execute("COMMIT")
+        except sqlite3.Error as error:
+            name = _name(error)
+            if name in ("SQLITE_BUSY", "SQLITE_FULL"):
+                raise  # before anything was kept
+            # The journal may be gone, which keeps the act, and only what came after it failed.
+            raise LedgerError(
+                f"the ledger {self.path}: {name} at a commit, so the act was kept or it was not: check the disk, then run "
+                "the same command again, which finds out"
+            ) from None
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
         except (sqlite3.Error, UnicodeDecodeError) as error:
-            # The library's own text can quote stored values; its error's name can't.
-            name = getattr(error, "sqlite_errorname", "unknown")
-            name = type(error).__name__ if name == "unknown" else name
+            name = _name(error)
             hint = {
                 "SQLITE_BUSY": f"another process has held it for {BUSY_SECONDS} seconds: try again",
                 "SQLITE_FULL": "the disk is full: nothing was written, free some space and try again",
@@ -245,7 +262,10 @@ class Connection:
                 "SQLITE_CORRUPT": "it is damaged: restore the last sound copy",
                 "UnicodeDecodeError": "it is damaged: restore the last sound copy",
                 "SQLITE_READONLY": "it can't be written: check its owner and its directory's",
-            }.get(name, "what this step would have written is not in it")
+            }.get(
+                name,
+                "what this step would have written is not in it: check the disk, then run the same command again",
+            )
             raise LedgerError(f"the ledger {self.path}: {name}; {hint}") from None
 
     def _pragma(self, name: str) -> Any:
