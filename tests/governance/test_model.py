@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -230,8 +230,8 @@ TestLedgerAgainstModel = LedgerMachine.TestCase
 _STORED, _SPEND = Runs.stored, Tables.spend
 
 
-def _forget(runs: Runs, snapshot: str, account: str) -> dict[str, tuple[Stored, ...]]:
-    found = _STORED(runs, snapshot, account)
+def _forget(runs: Runs, snapshot: str, account: str, keys: Collection[str]) -> dict[str, tuple[Stored, ...]]:
+    found = _STORED(runs, snapshot, account, keys)
     return {key: tuple(replace(vector, seen=True) for vector in vectors) for key, vectors in found.items()}
 
 
