@@ -20,6 +20,7 @@ from dpinsights.governance.approvals.errors import (
 from dpinsights.governance.approvals.keys import Signer
 from dpinsights.governance.approvals.lock import Lock
 from dpinsights.governance.approvals.raises import amendments_signed
+from dpinsights.governance.approvals.trust import load_trust
 from dpinsights.governance.caps import caps_beyond
 from dpinsights.governance.chain import Entry
 from dpinsights.governance.ledger.interface import Permit
@@ -52,13 +53,16 @@ class Permission:
         }
 
 
-def check_approved(fresh: Lock, path: Path, on: date, *, runs: int = 0) -> Permission:
+def check_approved(
+    fresh: Lock, path: Path, on: date, *, runs: int = 0, trust_file: Path | None = None
+) -> Permission:
     """That a report may run: its lock is of what would run, and enough have signed it.
 
     Args:
         fresh: the lock made now, of the definitions that would run.
         path: the report's file.
         on: the day, never before the ledger's last one.
+        trust_file: the trust file; else the one beside the report.
         runs: how often this lock has run already; the charge counts again, where no other process runs in between.
 
     Raises:
@@ -72,7 +76,7 @@ def check_approved(fresh: Lock, path: Path, on: date, *, runs: int = 0) -> Permi
             f"{file} by each who has to sign (over made-up data, dpinsights run --rehearsal shows the pages beforehand)"
         )
     check_lock(read_lock(file), fresh, file.name)
-    trust = trust_beside(path)
+    trust = load_trust(trust_file) if trust_file else trust_beside(path)
     if trust is None:
         raise ApprovalError(f"there is no trust.yaml beside {path.name}, so no signature counts")
     envelopes = read_approvals(fresh, path)
@@ -124,8 +128,13 @@ def check_caps(entries: Sequence[Entry], policy: Policy, trust: Trust) -> None:
         )
 
 
-def check_rehearsal(origin: str) -> None:
-    """Raises ApprovalError if a rehearsal is asked for over real customers."""
+def check_rehearsal(origin: str, entries: Sequence[Entry]) -> None:
+    """Raises ApprovalError if a rehearsal is asked for over real customers, or from a budget that is spent on those."""
+    if any(entry.type == "charged" and entry.data["origin"] == "real" for entry in entries):
+        raise ApprovalError(
+            "a rehearsal is charged like any run, and this ledger's budget is for real customers: open one of its own for "
+            "rehearsals (dpinsights budget open ... --state ANOTHER-DIRECTORY) and name that --state"
+        )
     if origin != "synthetic":
         raise ApprovalError(
             "a rehearsal is over made-up data (origin: synthetic in the sources): over real customers a report for a "

@@ -293,6 +293,7 @@ def run_report(
     releases: Path,
     signer: Signer | None = None,
     rehearsal: bool = False,
+    trust: Path | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     stage: Stage = lambda _: None,
 ) -> Released:
@@ -305,6 +306,7 @@ def run_report(
         releases: where the release's folder is made.
         signer: an operator's key, which signs the receipt; a report for a party needs one.
         rehearsal: runs a report that nobody approved, over made-up data alone; its pages say NOT APPROVED.
+        trust: the operator's own copy of the trust file; else the one beside the report.
         now: the clock; approvals must count on its day and on the ledger's last.
         stage: told each stage as it begins.
 
@@ -320,9 +322,9 @@ def run_report(
     stage("approve")
     permission = None
     if rehearsal:
-        check_rehearsal(rows.sources.origin)
+        check_rehearsal(rows.sources.origin, ledger.entries())
     elif definitions.report.audience != EXPLORATION:
-        permission = _permission(path, definitions, planned, ledger, now().date(), signer)
+        permission = _permission(path, definitions, planned, ledger, now().date(), signer, trust)
     run = measure(
         planned, definitions.contract, rows, ledger, stage, permission.permit if permission else None
     )
@@ -342,6 +344,7 @@ def run_report(
         release, template=definitions.report.template, templates=templates if templates.is_dir() else None
     )
     if permission is not None:
+        check_operator(signer, permission.trust, release.released_on)
         # Templates were read a second time for the pages.
         check_lock(permission.lock, lock_of(path, definitions, planned, permission.lock.author), path.name)
     files = sealed(pages, own_templates(definitions.folder), release, run, ledger, permission, signer)
@@ -365,7 +368,13 @@ def lock_of(path: Path, definitions: Definitions, planned: Plan, author: str) ->
 
 
 def _permission(
-    path: Path, definitions: Definitions, planned: Plan, ledger: Ledger, today: date, signer: Signer | None
+    path: Path,
+    definitions: Definitions,
+    planned: Plan,
+    ledger: Ledger,
+    today: date,
+    signer: Signer | None,
+    trust: Path | None,
 ) -> Permission:
     """Step 3, its first half: what will run is what was signed, by enough, and an operator can sign the receipt."""
     locked = lock_path(path)
@@ -373,7 +382,7 @@ def _permission(
     entries = ledger.entries()
     on = max(today, last_day(entries))
     fresh = lock_of(path, definitions, planned, author)
-    permission = check_approved(fresh, path, on, runs=runs_of(entries, fresh.digest))
+    permission = check_approved(fresh, path, on, runs=runs_of(entries, fresh.digest), trust_file=trust)
     check_operator(signer, permission.trust, on)
     check_caps(entries, definitions.policy, permission.trust)
     return permission

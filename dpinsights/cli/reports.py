@@ -78,6 +78,10 @@ def run(
         Path | None,
         typer.Option(envvar="DPINSIGHTS_KEY", help="The operator's key file, which signs the receipt."),
     ] = None,
+    trust: Annotated[
+        Path | None,
+        typer.Option(help="The operator's own copy of trust.yaml; else the one beside the report."),
+    ] = None,
     rehearsal: Annotated[
         bool, typer.Option("--rehearsal", help="Without approvals, over made-up data alone.")
     ] = False,
@@ -104,6 +108,7 @@ def run(
                 releases=where.releases,
                 signer=signer,
                 rehearsal=rehearsal,
+                trust=trust,
                 stage=stage,
             )
     finally:

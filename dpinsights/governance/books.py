@@ -14,7 +14,7 @@ from typing import Any
 
 from dpinsights.errors import LedgerError
 from dpinsights.governance import reading
-from dpinsights.governance.accountant import LIFETIME, NOTHING, Loss, Verdict
+from dpinsights.governance.accountant import LIFETIME, NOTHING, Loss, Verdict, precise_enough
 from dpinsights.governance.chain import Entry
 from dpinsights.governance.ledger.interface import (
     Amendment,
@@ -225,18 +225,23 @@ def _charge(books: Books, entry: Entry, data: dict[str, Any]) -> None:
         key, verdict = item["key"], Verdict(item["verdict"])
         used = {(run, key) for run in item["uses"]}
         unseen = {vector for vector in used if (account, *vector) not in books.seen}
+        if len(unseen) != (verdict is Verdict.SHOWN) or (verdict is Verdict.FREE and not used):
+            raise _fault(entry, f"a measurement called {verdict} that is answered otherwise")
         paid, drawn = reading.loss(item["account"]), reading.loss(item["lifetime"])
         owed = sum(
             (books.vectors[vector].loss for vector in unseen), paid if verdict is Verdict.FRESH else NOTHING
         )
         if paid != owed or drawn != (paid if verdict is Verdict.FRESH else NOTHING):
             raise _fault(entry, "a charge that is not the sum of what it lets be seen")
+        drawing = reading.specification(item["specification"])
+        scales = tuple(books.vectors[vector].scale for vector in used)
+        if verdict is not Verdict.FRESH and not precise_enough(scales, drawing.scale):
+            raise _fault(entry, "vectors that are not as precise as was planned")
         if any(books.vectors[vector].snapshot != data["snapshot"] for vector in used):
             raise _fault(entry, "a vector of another snapshot")
         if not exploration and any(books.vectors[vector].exploration for vector in used):
             raise _fault(entry, "a vector of exploration for an outside report")
         books.seen |= {(account, *vector) for vector in unseen}
-        drawing = reading.specification(item["specification"])
         items.append(ItemBook(key, int(item["cells"]), drawing, verdict, paid, drawn))
         uses |= used
         for payer, loss in ((account, paid), (LIFETIME, drawn)):

@@ -55,6 +55,8 @@ def _entry(line: bytes, seq: int, name: str) -> Entry:
             raise ValueError("its fields are texts, and its number is the line's")
         if canonical_bytes(data) != line:
             raise ValueError("it is not written canonically")
+        if canonical_bytes(strict_json(data["body"].encode())) != data["body"].encode():
+            raise ValueError("its body is not written canonically")
         return Entry(seq, data["type"], data["body"], data["prev"], data["hash"])
     except ValueError as fault:
         raise LedgerError(f"{name}: entry {seq} can't be read: {fault}") from None

@@ -112,9 +112,17 @@ def _charged(data: dict[str, Any], evidence: Evidence) -> Iterator[tuple[str, ob
     yield "exploration", data["exploration"], release.audience == EXPLORATION
     permit = data["permit"] or {"lock": "", "approval": ""}
     yield "lock", permit["lock"], facts.lock
-    yield "approval", permit["approval"], facts.approval
+    if not _resumed(
+        evidence
+    ):  # who goes on with a run may have been approved anew, and its signatures are looked at
+        yield "approval", permit["approval"], facts.approval
     maps = {one.name: one.map_version for one in books.snapshots}
     yield "snapshot_map", maps.get(data["snapshot"]), release.statement.snapshot_map
+
+
+def _resumed(evidence: Evidence) -> bool:
+    run = evidence.facts.run if evidence.facts else ""
+    return any(one.type == "resumed" and one.data["run"] == run for one in evidence.entries or ())
 
 
 def _named(seq: int, hash: str) -> str:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from typing import Any
 
 from dpinsights.governance.accountant import LIFETIME
 from dpinsights.governance.approvals.approval import Approved, approved
 from dpinsights.governance.approvals.errors import ApprovalError
 from dpinsights.governance.approvals.lock import Lock
+from dpinsights.model.canonical import canonical_bytes
+from dpinsights.model.names import EXPLORATION
 from dpinsights.model.noisy import State
 from dpinsights.model.numbers import plain
 from dpinsights.model.release import Release
 from dpinsights.verification.evidence import LOCK, RELEASE, Evidence
 from dpinsights.verification.findings import Finding, failed, passed
+
+STATED = ("customer", "add-or-remove-one-customer", "approximate zCDP")
+"""The only unit, adjacency and measure that a release can state."""
 
 
 def permission(evidence: Evidence) -> Iterator[Finding]:
@@ -25,7 +32,7 @@ def permission(evidence: Evidence) -> Iterator[Finding]:
         return
     if not facts.lock and not facts.approval:
         if release is not None:
-            yield failed("approval-none", RELEASE) if release.approved else passed("approval-none", RELEASE)
+            yield from _unapproved(release)
         return
     lock = evidence.lock
     if lock is None or lock.digest != facts.lock:
@@ -46,11 +53,22 @@ def permission(evidence: Evidence) -> Iterator[Finding]:
         yield from wrong or [passed("approval-same", RELEASE)]
 
 
+def _unapproved(release: Release) -> Iterator[Finding]:
+    """What nobody approved is exploration, or a rehearsal over made-up customers, and says so."""
+    if release.approved:
+        yield failed("approval-none", RELEASE)
+    elif release.audience != EXPLORATION and release.origin != "synthetic":
+        yield failed("approval-needed", RELEASE, audience=release.audience)
+    else:
+        yield passed("approval-none", RELEASE)
+
+
 def _signatures(evidence: Evidence, lock: Lock) -> Iterator[Finding]:
     facts = evidence.facts
     assert facts is not None  # permission has looked
+    day = _day_of_charge(evidence)
     try:
-        found = approved(lock, evidence.envelopes, evidence.trust, facts.released_on)
+        found = approved(lock, evidence.envelopes, evidence.trust, day)
     except ApprovalError as fault:
         yield failed("approval-signed", LOCK, why=fault)
         return
@@ -65,8 +83,19 @@ def _signatures(evidence: Evidence, lock: Lock) -> Iterator[Finding]:
             "approval-signed", LOCK, why=f"the release names {named}, and those who signed are {persons}"
         )
     else:
-        yield passed("approval-signed", LOCK, day=facts.released_on, persons=persons)
+        yield passed("approval-signed", LOCK, day=day, persons=persons)
     yield from _runs(evidence, lock, found)
+
+
+def _day_of_charge(evidence: Evidence) -> date:
+    """The day on which the run was let through: its charge's, or that on which it was gone on with."""
+    assert evidence.facts is not None  # permission has looked
+    days = [
+        one.data["day"]
+        for one in evidence.entries or ()
+        if one.type in ("charged", "resumed") and one.data["run"] == evidence.facts.run
+    ]
+    return date.fromisoformat(days[-1]) if days else evidence.facts.released_on
 
 
 def _persons(signed: Iterable[tuple[str, str]]) -> str:
@@ -77,8 +106,12 @@ def _runs(evidence: Evidence, lock: Lock, found: Approved) -> Iterator[Finding]:
     if evidence.books is None:
         yield failed("unchecked", LOCK, "runs")
         return
+    entries = evidence.entries or ()
+    measured = {entry.data["run"] for entry in entries if entry.type == "measured"}
+    # Whoever has measured may have shown it, whatever was written afterwards.
     runs = sum(
-        run.lock == lock.digest and run.state is not State.ABANDONED for run in evidence.books.runs.values()
+        run.lock == lock.digest and (run.state is not State.ABANDONED or name in measured)
+        for name, run in evidence.books.runs.items()
     )
     finding = passed if 1 <= runs <= found.max_runs else failed
     yield finding("approval-runs", LOCK, runs=runs, most=found.max_runs)
@@ -96,6 +129,9 @@ def _compared(evidence: Evidence, lock: Lock, release: Release) -> Iterator[tupl
     yield "start", data["report"]["period"]["start"], release.start.isoformat()
     yield "until", data["report"]["period"]["until"], release.until.isoformat()
     yield from _worded(data["report"], release)
+    for party, said in data["contract"]["parties"].items():
+        if party != "_":
+            yield f"party {party}", _names(said["name"]), _names(release.parties.get(party))
     yield "snapshot_map", data["map_version"], release.statement.snapshot_map
     for name, version in data["versions"].items():
         yield f"versions.{name}", version, ".".join(facts.versions.get(name, "").split(".")[:2])
@@ -114,9 +150,15 @@ def _compared(evidence: Evidence, lock: Lock, release: Release) -> Iterator[tupl
 def _worded(report: Mapping[str, Any], release: Release) -> Iterator[tuple[str, str, str]]:
     """What stands on the pages beside the numbers: titles, summary, the approval's fields, which questions there are."""
     yield "confidence", report["confidence"], plain(release.confidence)
-    for name in ("title", "summary"):
-        if name in report:
-            yield name, _names(report[name]), _names(getattr(release, name))
+    if "title" in report:
+        yield "title", _names(report["title"]), _names(release.title)
+    yield "summary", _names(report.get("summary")), _names(release.summary)
+    said = release.statement
+    yield (
+        "unit, adjacency, measure",
+        " ".join(STATED),
+        " ".join((said.privacy_unit, said.adjacency, said.measure)),
+    )
     signed = {name: _names(text) for name, text in report.get("approval", {}).items() if name != "_"}
     for name in sorted({*signed, *release.terms}):
         yield f"approval.{name}", signed.get(name, ""), _names(release.terms.get(name))
@@ -127,10 +169,12 @@ def _worded(report: Mapping[str, Any], release: Release) -> Iterator[tuple[str, 
         " ".join(dict.fromkeys(one.name.split(".")[0] for one in release.tables)),
     )
     for table in release.tables:
-        query = queries.get(table.name, {})
-        for name in ("title", "note"):
-            if name in query:
-                yield f"{table.name}.{name}", _names(query[name]), _names(getattr(table, name))
+        query = queries.get(table.name)
+        if query is None:
+            continue  # a further table of a query
+        if "title" in query:
+            yield f"{table.name}.title", _names(query["title"]), _names(table.title)
+        yield f"{table.name}.note", _names(query.get("note")), _names(table.note)
 
 
 def _names(names: Mapping[str, str] | None) -> str:
@@ -162,10 +206,9 @@ def _drawn(evidence: Evidence, data: dict[str, Any]) -> Iterator[tuple[str, str,
         plan = signed.get(item.key)
         if plan is None:
             continue
-        if item.specification.l2_squared is not None:
-            yield f"{item.key[:16]}: sensitivity", str(plan["l2_squared"]), str(item.specification.l2_squared)
-        yield f"{item.key[:16]}: scale", plan["scale"], item.specification.scale.hex()
-        yield f"{item.key[:16]}: threshold", str(plan.get("threshold")), str(item.specification.threshold)
+        planned = json.loads(canonical_bytes(item.specification))
+        for name in sorted({*plan["specification"], *planned}):
+            yield f"{item.key[:16]}: {name}", str(plan["specification"].get(name)), str(planned.get(name))
     most = int(data["plan"]["rho_units"]), int(data["plan"]["delta_units"])
     for payer in ("account", "lifetime"):
         losses = [getattr(item, payer) for item in run.items]

@@ -9,7 +9,7 @@ from dpinsights.errors import ReportError
 from dpinsights.governance.approvals.receipt import FILE as RECEIPT
 from dpinsights.governance.approvals.receipt import Receipt, read_receipt
 from dpinsights.model.trust import Trust
-from dpinsights.verification import books, pages, permission, receipts, spending, tables
+from dpinsights.verification import allowance, books, pages, permission, receipts, spending, tables
 from dpinsights.verification.evidence import Evidence
 from dpinsights.verification.findings import Finding, failed
 from dpinsights.verification.folder import read_folder
@@ -26,6 +26,8 @@ CHECKS: tuple[Check, ...] = (
     books.earlier,
     books.run,
     books.caps,
+    allowance.policy,
+    allowance.permits,
     spending.losses,
     spending.spending,
     pages.pages,
@@ -59,7 +61,7 @@ def verify(folder: Path, trust: Trust, earlier: Receipt | None = None) -> tuple[
 def _found(check: Check, evidence: Evidence) -> Iterator[Finding]:
     try:
         yield from check(evidence)
-    except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError):
+    except Exception:
         # What an attacker wrote by hand may lack anything; that is a refusal, never a fault that ends all checks.
         yield failed("unchecked", place=check.__name__)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -174,10 +174,10 @@ def approved(
         allowed(file, key, terms.role, lock.author)
         return terms
 
-    counted, refused = count(envelopes, trust, read)
-    approvals = tuple(
-        Approval(one.key.owner, one.key.party, one.key.id, one.file, one.said) for one in counted
-    )
+    counted, set_aside = count(envelopes, trust, read)
+    refused = list(set_aside)
+    found = tuple(Approval(one.key.owner, one.key.party, one.key.id, one.file, one.said) for one in counted)
+    approvals = tuple(_not_perhaps_the_author(found, lock, trust, refused))
     enough(
         f"{lock.report} version {lock.version} is not approved",
         larger(trust.threshold, lock.signers),
@@ -194,6 +194,27 @@ def approved(
         tuple(str(error) for error in refused),
         digest(files, purpose="approvals"),
     )
+
+
+def _not_perhaps_the_author(
+    found: Sequence[Approval], lock: Lock, trust: Trust, refused: list[ApprovalError]
+) -> Iterator[Approval]:
+    """The approvals of those who can't be the author: a lock says who that is, and nobody has signed it as such.
+
+    Whoever may write reports could lock one of their own in another author's name. So their approval of others' reports
+    counts only beside that author's signature.
+    """
+    signed = any(one.terms.role == "author" for one in found)
+    for one in found:
+        if signed or one.owner not in trust.persons("author"):
+            yield one
+        else:
+            refused.append(
+                SelfApprovalError(
+                    f"{one.file}: {one.owner} may write reports too, and {lock.author} has not signed as the author of "
+                    f"this one: {lock.author} approves it under the role author, or somebody else approves it"
+                )
+            )
 
 
 def _terms(file: str, payload: bytes, lock: Lock) -> Terms:

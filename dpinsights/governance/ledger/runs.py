@@ -68,8 +68,9 @@ class Runs:
         return int(self._rows("SELECT count(*) FROM runs WHERE identity = ?", identity)[0][0])
 
     def of_lock(self, lock: str) -> int:
-        """How many runs of a lock there were that were not abandoned."""
-        counted = "SELECT count(*) FROM runs WHERE lock = ? AND state != 'abandoned'"
+        """How many runs of a lock there were, but for those that were abandoned before they had measured anything."""
+        measured = "EXISTS (SELECT 1 FROM vectors v WHERE v.run = runs.run)"
+        counted = f"SELECT count(*) FROM runs WHERE lock = ? AND (state != 'abandoned' OR {measured})"
         return int(self._rows(counted, lock)[0][0])
 
     def charged(self, account: str, start: date, until: date) -> dict[str, int]:
