@@ -227,3 +227,21 @@ def test_a_ledger_that_allows_more_than_what_was_signed_runs_nothing(demo: Demo)
     open_budget(generous, checked.contract, other).close()
     with pytest.raises(ApprovalError, match="cap of lifetime is more than the policy"):
         run(replace(demo, state=other))
+
+
+def test_a_rehearsal_never_spends_what_is_for_real_customers(demo: Demo) -> None:
+    real = demo.sources.with_name("real.yaml")
+    text = demo.sources.read_text("utf-8").replace("origin: synthetic", "origin: real")
+    real.write_text(re.sub(r"(?m)^snapshot: .*$", "snapshot: real", text), "utf-8")
+    assert run(demo, sources=real).release.origin == "real"
+    before = spent(demo)
+    with pytest.raises(ApprovalError, match="open one of its own"):
+        run(demo, "channel-moves.yaml", rehearsal=True)
+    assert spent(demo) == before
+
+
+def test_the_operator_may_hold_a_trust_file_of_their_own(demo: Demo) -> None:
+    own = demo.folder / "trust.yaml"
+    shutil.copy(demo.trust, own)
+    demo.trust.write_text("trust: nonsense", "utf-8")
+    assert run(demo, trust=own).release.approved

@@ -1,0 +1,92 @@
+"""An operator who rewrites the ledger from its first entry on, and signs it: what nobody approved, and what was never drawn so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from dpinsights.model.names import FrozenMap
+from tests.verification.house import House
+
+Change = Callable[[int, str, dict[str, Any]], object]
+
+
+def _opened(name: str, value: object) -> Change:
+    return lambda _, kind, body: kind == "opened" and body.update({name: value})
+
+
+def _more(_: int, kind: str, body: dict[str, Any]) -> None:
+    if kind == "opened":
+        for account in body["accounts"]:
+            account["cap_rho"] = str(2 * int(account["cap_rho"]))
+
+
+def _charged(**fields: object) -> Change:
+    return lambda _, kind, body: kind == "charged" and body.update(fields)
+
+
+def _free(_: int, kind: str, body: dict[str, Any]) -> None:
+    """Nothing was charged, and nothing used."""
+    if kind == "charged":
+        for item in body["items"]:
+            item.update(
+                verdict="free",
+                uses=[],
+                account={"rho": "0", "delta": "0"},
+                lifetime={"rho": "0", "delta": "0"},
+            )
+
+
+def _another(_: int, kind: str, body: dict[str, Any]) -> None:
+    """A mechanism that costs less on paper."""
+    if kind == "charged":
+        for item in body["items"]:
+            item["specification"]["kind"] = "exponential"
+
+
+def _real(_: int, kind: str, body: dict[str, Any]) -> None:
+    if kind == "charged":
+        body.update(origin="real", permit=None)
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (_opened("conversion_delta", "0.01"), "policy-kept"),
+        (_opened("discovery_delta", "0.00000000002"), "policy-kept"),
+        (_more, "policy-kept"),
+        (_charged(exploration=True), "ledger-permits"),
+        (_charged(account="exploration"), "ledger-permits"),
+        (_real, "ledger-permits"),
+        (_free, "ledger-sums"),
+        (_another, "approval-same"),
+    ],
+)
+def test_a_ledger_that_was_written_anew(house: House, change: Change, code: str) -> None:
+    found = {one.code for one in house.faults(house.rewritten(house.second, change))}
+    assert code in found
+
+
+def test_a_report_for_a_party_over_real_customers_needs_an_approval(house: House) -> None:
+    real = house.restated(house.rehearsal, lambda release: replace(release, origin="real"))
+    assert "approval-needed" in {one.code for one in house.faults(real)}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        lambda release: replace(release, summary=FrozenMap(en="Exact, and audited")),
+        lambda release: replace(
+            release, parties=FrozenMap({**release.parties, "jd": FrozenMap(en="Somebody")})
+        ),
+        lambda release: replace(release, statement=replace(release.statement, adjacency="none")),
+        lambda release: replace(
+            release, tables=(replace(release.tables[0], note=FrozenMap(en="exact")), *release.tables[1:])
+        ),
+    ],
+)
+def test_words_that_nobody_signed(house: House, words: Callable[[Any], Any]) -> None:
+    assert "approval-same" in {one.code for one in house.faults(house.restated(house.second, words))}
