@@ -73,7 +73,7 @@ def measure(house: House, writers: int, charges: int, pause: float) -> tuple[lis
 def main() -> None:
     """Prints the figures."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--ledger", default="sqlite")
+    arguments.add_argument("--ledger", default="sqlite", choices=("sqlite", "postgres"))
     arguments.add_argument("--writers", type=int, default=16)
     arguments.add_argument("--charges", type=int, default=60, help="by each writer")
     arguments.add_argument(
@@ -85,7 +85,9 @@ def main() -> None:
     asked = arguments.parse_args()
     print("ledger  writers  charges  p50 ms  p99 ms  longest ms  charges a second")
     for writers in sorted({1, asked.writers}):
-        with tempfile.TemporaryDirectory(prefix="dpinsights-latency-") as folder:
+        with tempfile.TemporaryDirectory(
+            prefix="dpinsights-latency-"
+        ) as folder:  # on a disk: /dev/shm syncs nothing
             house = House(Path(folder), asked.ledger, lifetime=CAP, jd=CAP)
             for number in range(asked.stored):
                 house.release(plan("jd", draw(f"stored-{number}", 1, 10.0), digest=f"stored-{number}"))
