@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
-from dpinsights.governance.accountant import LIFETIME
 from dpinsights.governance.approvals.approval import Approved, approved
 from dpinsights.governance.approvals.errors import ApprovalError
 from dpinsights.governance.approvals.lock import Lock
@@ -143,7 +142,6 @@ def _compared(evidence: Evidence, lock: Lock, release: Release) -> Iterator[tupl
     }
     for name in sorted({*signed, *found}):
         yield name, signed.get(name, "no such file"), found.get(name, "no such file")
-    yield from _caps(evidence, data["policy"])
     yield from _drawn(evidence, data)
 
 
@@ -179,20 +177,6 @@ def _worded(report: Mapping[str, Any], release: Release) -> Iterator[tuple[str, 
 
 def _names(names: Mapping[str, str] | None) -> str:
     return "; ".join(f"{language}: {text}" for language, text in sorted((names or {}).items()))
-
-
-def _caps(evidence: Evidence, policy: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """The signed policy's caps: those with which the ledger was opened, or to which they were changed since."""
-    books, entries = evidence.books, evidence.entries
-    if books is None or not entries:
-        return
-    opened = {one["account"]: one["cap_epsilon"] for one in entries[0].data["accounts"]}
-    signed = {LIFETIME: policy["lifetime"]["epsilon"]}
-    signed |= {name: account["epsilon"] for name, account in policy["accounts"].items()}
-    for name in sorted({*signed, *opened}):
-        now = books.balances[name].cap_epsilon if name in books.balances else None
-        cap = signed.get(name, "no such account")
-        yield f"cap of {name}", cap, cap if cap in (opened.get(name), now) else str(now)
 
 
 def _drawn(evidence: Evidence, data: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
