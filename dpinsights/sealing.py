@@ -7,7 +7,6 @@ import platform
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from dpinsights.permitting import Permission
 from dpinsights.errors import InternalError
 from dpinsights.governance import extract
 from dpinsights.governance.approvals import receipt
@@ -17,6 +16,7 @@ from dpinsights.governance.chain import Entry
 from dpinsights.governance.ledger.interface import Ledger, Run
 from dpinsights.model.canonical import digest
 from dpinsights.model.release import Release
+from dpinsights.permitting import Permission
 from dpinsights.reporting.files import encoded_file
 
 

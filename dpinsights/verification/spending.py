@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.metadata import version
 
-from dpinsights.governance.accountant import LIFETIME, Loss
+from dpinsights.estimation.estimates import CHOSEN, MECHANISM, THRESHOLDED
+from dpinsights.governance.accountant import LIFETIME, Loss, combined_scale
 from dpinsights.governance.books import Books, ItemBook, RunBook
 from dpinsights.governance.extract import FILE as LEDGER
 from dpinsights.mechanisms.loss import epsilon_of
@@ -15,9 +17,12 @@ from dpinsights.mechanisms.stated import mechanism_of, units_of
 from dpinsights.mechanisms.threshold import KeyThreshold, delta_units_up
 from dpinsights.model.measurement import Specification
 from dpinsights.model.noisy import Balance
-from dpinsights.model.release import NoiseFact, Release, Spending
+from dpinsights.model.release import NoiseFact, Release, ResultTable, Spending
 from dpinsights.verification.evidence import RELEASE, Evidence
 from dpinsights.verification.findings import Finding, failed, passed
+
+MECHANISMS = {"discrete-gaussian": MECHANISM, "threshold": THRESHOLDED, "exponential": CHOSEN}
+"""What a table calls the kind of a specification."""
 
 
 def losses(evidence: Evidence) -> Iterator[Finding]:
@@ -69,7 +74,7 @@ def spending(evidence: Evidence) -> Iterator[Finding]:
         if ours != theirs
     ]
     wrong += _period(books, run, release)
-    wrong += _noise(books, run, release)
+    wrong += _noise(evidence, books, run, release)
     said = release.statement
     yield from wrong or [
         passed(
@@ -129,27 +134,75 @@ def _period(books: Books, run: RunBook, release: Release) -> Iterator[Finding]:
         yield failed("spending", RELEASE, "statement.period", ours=words[0], theirs=words[1])
 
 
-def _noise(books: Books, run: RunBook, release: Release) -> list[Finding]:
-    """The noise that a table states and is not among what its run drew or used: scale, sensitivity, cost."""
-    drawn = [_drawn(books.runs[of], key) for of, key in sorted(run.uses)]
+def _noise(evidence: Evidence, books: Books, run: RunBook, release: Release) -> list[Finding]:
+    """The noise that a table states beside what the entries say was drawn for it, one statement for each of its measurements."""
+    drawn = {key: _stated(books, run, key) for _, key in run.uses}
     found = []
     for table in release.tables:
-        for noise in table.noise:
-            # Of several draws, combined, the sum alone is known: it is in the statement's.
-            if noise.draws == 1 and not any(_states(noise, item) for item in drawn):
-                theirs = f"scale {noise.scale}, {noise.rho_units} units of rho, {noise.delta_units} of delta"
+        parts = _parts(evidence, table)
+        if parts is not None and [noise.role for noise in table.noise] != [role for role, _ in parts]:
+            theirs = ", ".join(noise.role for noise in table.noise) or "none"
+            ours = ", ".join(role for role, _ in parts)
+            found.append(failed("spending", RELEASE, f"{table.name}: noise", ours=ours, theirs=theirs))
+            continue
+        for at, noise in enumerate(table.noise):
+            candidates = drawn.values() if parts is None else [drawn[parts[at][1]]]
+            if not any(_same(noise, one) for one in candidates):
                 place = f"{table.name}: {noise.role}"
-                found.append(failed("spending", RELEASE, place, ours="no such draw", theirs=theirs))
+                ours = "; ".join(map(str, candidates)) if parts else "no such draw"
+                said = _Drawn(
+                    noise.mechanism, noise.scale, noise.draws, noise.rho_units, noise.delta_units, noise.l2_squared,
+                    noise.threshold, noise.rho_two,
+                )  # fmt: skip
+                found.append(failed("spending", RELEASE, place, ours=ours, theirs=said))
     return found
 
 
-def _states(noise: NoiseFact, item: ItemBook) -> bool:
-    drawn = item.specification
-    return (
-        (noise.rho_units, noise.delta_units) == (item.lifetime.rho, item.lifetime.delta)
-        and math.isclose(noise.scale, drawn.scale, rel_tol=1e-9)
-        and drawn.l2_squared in (None, noise.l2_squared)
+@dataclass(frozen=True)
+class _Drawn:
+    """What a table can say of the draws of one measurement."""
+
+    mechanism: str
+    scale: float
+    draws: int
+    rho_units: int
+    delta_units: int
+    l2_squared: int | None
+    threshold: int | None
+    rho_two: float
+
+
+def _stated(books: Books, run: RunBook, key: str) -> _Drawn:
+    items = [_drawn(books.runs[of], key) for of, one in sorted(run.uses) if one == key]
+    first = items[0].specification
+    return _Drawn(
+        MECHANISMS[first.kind],
+        combined_scale(tuple(item.specification.scale for item in items)),
+        len(items),
+        sum(item.lifetime.rho for item in items),
+        sum(item.lifetime.delta for item in items),
+        first.l2_squared,
+        first.threshold,
+        sum(_loss_two(item.specification)[0] for item in items),
     )
+
+
+def _same(noise: NoiseFact, drawn: _Drawn) -> bool:
+    exactly = (noise.mechanism, noise.draws, noise.rho_units, noise.delta_units, noise.threshold)
+    return (
+        exactly == (drawn.mechanism, drawn.draws, drawn.rho_units, drawn.delta_units, drawn.threshold)
+        and drawn.l2_squared in (None, noise.l2_squared)
+        and math.isclose(noise.scale, drawn.scale, rel_tol=1e-9)
+        and math.isclose(noise.rho_two, drawn.rho_two, rel_tol=1e-9)
+    )
+
+
+def _parts(evidence: Evidence, table: ResultTable) -> list[tuple[str, str]] | None:
+    """The measurements that a table's query was signed with, by role; None where nothing was signed."""
+    if evidence.lock is None:
+        return None
+    query = evidence.lock.data["plan"]["queries"].get(table.name.partition(".")[0], {"parts": []})
+    return [(part["role"], part["key"]) for part in query["parts"]]
 
 
 def _two(books: Books, run: RunBook) -> Loss:

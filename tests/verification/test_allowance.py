@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dpinsights.model.names import FrozenMap
+from dpinsights.model.release import Release
 from tests.verification.house import House
 
 Change = Callable[[int, str, dict[str, Any]], object]
@@ -90,3 +91,31 @@ def test_a_report_for_a_party_over_real_customers_needs_an_approval(house: House
 )
 def test_words_that_nobody_signed(house: House, words: Callable[[Any], Any]) -> None:
     assert "approval-same" in {one.code for one in house.faults(house.restated(house.second, words))}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"scale": 0.01},
+        {"draws": 2},
+        {"mechanism": "none"},
+        {"rho_two": 0.0},
+        {"l2_squared": 7},
+        {"rho_units": 1},
+    ],
+)
+def test_noise_that_was_not_drawn_so(house: House, fields: dict[str, Any]) -> None:
+    def change(release: Release) -> Release:
+        first, *rest = release.tables
+        noise = (replace(first.noise[0], **fields), *first.noise[1:])
+        return replace(release, tables=(replace(first, noise=noise), *rest))
+
+    for files in (house.second, house.rehearsal):
+        assert "spending" in {one.code for one in house.faults(house.restated(files, change))}
+
+
+def test_noise_that_is_left_out_or_exchanged(house: House) -> None:
+    def without(release: Release) -> Release:
+        return replace(release, tables=tuple(replace(table, noise=()) for table in release.tables))
+
+    assert "spending" in {one.code for one in house.faults(house.restated(house.second, without))}
