@@ -10,6 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from dpinsights.errors import DefinitionError, InternalError, ReportError
+from dpinsights.governance.approvals.receipt import FILE as RECEIPT
+from dpinsights.governance.extract import FILE as LEDGER
 from dpinsights.model.names import LANGUAGES
 from dpinsights.model.release import Release
 from dpinsights.reporting.documents import render
@@ -24,6 +26,9 @@ MOST = 20
 
 _PAGE = re.compile(r"report\.([a-z]{2})\.html")
 _OWN = "templates/"
+
+_BY_DIGEST = (".pdf", ".xlsx", ".parquet")
+"""Kinds of documents that are checked by their digest alone."""
 
 
 def pages(evidence: Evidence) -> Iterator[Finding]:
@@ -159,8 +164,13 @@ def _quoted(text: str) -> str:
 
 
 def others(evidence: Evidence) -> Iterator[Finding]:
-    """Files whose numbers can't be formatted again, such as a PDF: said, so that nobody takes them for compared."""
-    known = (".html", ".htm", ".csv", ".json", ".jsonl")
+    """Documents whose numbers can't be formatted again: said, so that nobody takes them for compared; and files of no release."""
     for name in evidence.files:
-        if not name.endswith(known) and name != RELEASE:
+        if name in (RELEASE, LEDGER, RECEIPT) or name.startswith(("approval/", "templates/")):
+            continue
+        if name.endswith(_BY_DIGEST):
             yield passed("digest-only", name)
+        elif not name.endswith(
+            (".html", ".htm", ".csv")
+        ):  # those are compared, or refused, as pages and tables
+            yield failed("page-unknown", name)

@@ -119,3 +119,9 @@ def test_noise_that_is_left_out_or_exchanged(house: House) -> None:
         return replace(release, tables=tuple(replace(table, noise=()) for table in release.tables))
 
     assert "spending" in {one.code for one in house.faults(house.restated(house.second, without))}
+
+
+@pytest.mark.parametrize("name", ["more.json", "notes.md", "ledger2.jsonl"])
+def test_a_file_that_no_release_has(house: House, name: str) -> None:
+    added = house.resigned({**house.second, name: b"{}"})
+    assert ("page-unknown", name) in {(one.code, one.file) for one in house.faults(added)}
