@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from dpinsights.approving import trust_beside
-from dpinsights.budget import cap_of
+from dpinsights.budget import cap_of, periods_of
 from dpinsights.errors import LedgerError
 from dpinsights.governance.approvals.amendment import (
     AmendmentApproved,
@@ -37,6 +37,7 @@ from dpinsights.governance.chain import Entry
 from dpinsights.governance.ledger.interface import Amendment, Cap, Ledger, PeriodChange
 from dpinsights.governance.spending import changes
 from dpinsights.model.numbers import exact, plain
+from dpinsights.model.policy import Policy
 from dpinsights.model.release import CapChange
 from dpinsights.model.trust import Trust
 from dpinsights.signed_files import read_signed, write_signed
@@ -207,6 +208,20 @@ def lower_cap(ledger: Ledger, account: str, epsilon: Decimal, *, period: bool = 
             "--trust trust.yaml"
         )
     return _change(ledger, account, cap, period, (), None)
+
+
+def adopt_periods(ledger: Ledger, policy: Policy) -> tuple[CapChange, ...]:
+    """Gives accounts the policy's periods where the ledger has none yet, and the policy's reserves where the rest is the same.
+
+    Both only keep more back, so nobody has to sign. A period's cap is raised like any other, and its length stays.
+    """
+    have = ledger.periods()
+    made = []
+    for account, wanted in periods_of(policy).items():
+        now = have.get(account)
+        if now != wanted and (now is None or replace(now, reserve=wanted.reserve) == wanted):
+            made.append(ledger.set_period(account, wanted))
+    return changes(tuple(made))
 
 
 def _change(

@@ -21,7 +21,8 @@ from dpinsights.governance.approvals.keys import Signer
 from dpinsights.governance.approvals.lock import Lock
 from dpinsights.governance.approvals.raises import amendments_signed
 from dpinsights.governance.approvals.trust import load_trust
-from dpinsights.governance.caps import caps_beyond
+from dpinsights.governance.books import replay
+from dpinsights.governance.caps import caps_beyond, periods_beyond
 from dpinsights.governance.chain import Entry
 from dpinsights.governance.ledger.interface import Permit
 from dpinsights.mechanisms.loss import rho_units_of
@@ -117,6 +118,15 @@ def check_caps(entries: Sequence[Entry], policy: Policy, trust: Trust) -> None:
         if one.allowed is not None
         else f"the ledger has an account {one.account}, and the policy has none"
         for one in beyond
+    ]
+    wanted = {
+        name: (one.period.every, rho_units_of(one.period.epsilon, delta))
+        for name, one in policy.accounts.items()
+        if one.period is not None
+    }
+    problems += [
+        f"the ledger's periods of {account} are not the policy's (dpinsights budget periods sets what the ledger lacks)"
+        for account in periods_beyond(replay(entries), wanted)
     ]
     problems += [one.why for one in amendments_signed(entries, trust)]
     if problems:

@@ -13,11 +13,12 @@ from unittest.mock import patch
 
 import pytest
 
+from dpinsights.amending import adopt_periods
 from dpinsights.approving import lock_path, read_lock, sign_lock
 from dpinsights.budget import clock, open_budget, open_ledger
 from dpinsights.definitions.loading import load_checked, load_policy
 from dpinsights.demo import Demo, run_demo
-from dpinsights.demo_signing import PASSPHRASE
+from dpinsights.demo_signing import PASSPHRASE, sign_all
 from dpinsights.errors import DefinitionError
 from dpinsights.governance.approvals.approval import Terms
 from dpinsights.governance.approvals.errors import (
@@ -245,3 +246,23 @@ def test_the_operator_may_hold_a_trust_file_of_their_own(demo: Demo) -> None:
     shutil.copy(demo.trust, own)
     demo.trust.write_text("trust: nonsense", "utf-8")
     assert run(demo, trust=own).release.approved
+
+
+def test_a_period_that_was_signed_is_in_the_ledger(demo: Demo) -> None:
+    """Signed after the ledger was opened: nothing runs until the ledger has it, and a larger one is none."""
+    policy = demo.definitions / "policy.yaml"
+    text = policy.read_text("utf-8")
+    period = "jd: {epsilon: 4, period: {every: quarter, epsilon: 2}}"
+    assert "jd: {epsilon: 4}" in text
+    policy.write_text(text.replace("jd: {epsilon: 4}", period), "utf-8")
+    (demo.trust).unlink()
+    key = sign_all(demo.definitions / REPORT, demo.folder / "new-keys", clock().date())
+    with pytest.raises(ApprovalError, match="periods of jd"):
+        run(demo, signer=key)
+    ledger = open_ledger(demo.state)
+    checked = load_checked(demo.definitions / "contract.yaml")
+    made = adopt_periods(ledger, load_policy(policy, checked.contract))
+    assert len(made) == 1 and adopt_periods(ledger, load_policy(policy, checked.contract)) == ()
+    ledger.close()
+    released = run(demo, signer=key).release
+    assert released.statement.period is not None and released.statement.period.cap.epsilon <= 2

@@ -149,3 +149,24 @@ def budget_amend(
         markup=False,
     )
     ledger.close()
+
+
+@budget_app.command("periods")
+def budget_periods(
+    policy: Annotated[Path, typer.Argument(help="policy.yaml, with contract.yaml beside it.")],
+    state: StateOption = None,
+) -> None:
+    """Gives accounts the policy's periods and reserves, where the ledger has none; a cap is never raised by it."""
+    from dpinsights.amending import adopt_periods
+    from dpinsights.budget import open_ledger
+    from dpinsights.definitions.loading import load_contract, load_policy
+    from dpinsights.state import find_state
+
+    contract = load_contract(policy.parent / "contract.yaml")
+    ledger = open_ledger(find_state(state))
+    made = adopt_periods(ledger, load_policy(policy, contract))
+    for change in made:
+        out.print(str(change), markup=False)
+    if not made:
+        out.print("the ledger has them already", markup=False)
+    ledger.close()

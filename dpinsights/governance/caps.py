@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from dpinsights.governance.books import Books
 from dpinsights.governance.chain import Entry
 
 
@@ -50,3 +51,25 @@ def caps_beyond(entries: Iterable[Entry], allowed: Mapping[str, int]) -> tuple[C
         for account, cap in caps.items()
         if cap > allowed.get(account, 0) and (account, cap) not in raised
     )
+
+
+def periods_beyond(books: Books, wanted: Mapping[str, tuple[str, int]]) -> tuple[str, ...]:
+    """The accounts whose calendar periods are not a policy's: none, of another length, or with a larger cap that no entry raised.
+
+    Args:
+        books: what the chain adds up to.
+        wanted: by account, the policy's length of a period and its cap in units of rho.
+    """
+    raised = {
+        (change.account, change.after.cap.rho_units)
+        for change in books.period_changes
+        if change.after and change.before and change.after.cap.rho_units > change.before.cap.rho_units
+    }
+
+    def kept(account: str, every: str, most: int) -> bool:
+        have = books.periods.get(account)
+        if have is None or have.every != every:
+            return False
+        return have.cap.rho_units <= most or (account, have.cap.rho_units) in raised
+
+    return tuple(account for account, (every, most) in wanted.items() if not kept(account, every, most))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dpinsights.governance.accountant import LIFETIME
-from dpinsights.governance.caps import caps_beyond
+from dpinsights.governance.caps import caps_beyond, periods_beyond
 from dpinsights.governance.extract import FILE as LEDGER
 from dpinsights.mechanisms.loss import rho_units_of
 from dpinsights.model.names import EXPLORATION
@@ -39,6 +39,17 @@ def policy(evidence: Evidence) -> Iterator[Finding]:
         )
         for one in caps_beyond(entries, allowed)
     ]  # fmt: skip
+    rules = {name: one.get("period") for name, one in signed["accounts"].items() if name != "_"}
+    wanted = {
+        name: (str(rule["every"]), rho_units_of(exact(rule["epsilon"]), delta))
+        for name, rule in rules.items()
+        if rule
+    }
+    for account in periods_beyond(books, wanted):
+        have = books.periods.get(account)
+        found = f"epsilon {have.cap.epsilon} each {have.every}" if have else "no period"
+        said = f"epsilon {rules[account]['epsilon']} each {rules[account]['every']}"
+        wrong.append(failed("policy-kept", LEDGER, f"period of {account}", signed=said, ledger=found))
     yield from wrong or [passed("policy-kept", LEDGER)]
 
 
