@@ -238,7 +238,10 @@ def test_a_calendar_s_file_from_a_policy_and_from_its_ledger(tmp_path: Path) -> 
     of_it = of_ledger(ledger)
     assert dict(of_it.balances) == dict(begin.balances) and of_it.periods == begin.periods
     # This ledger was opened today, and the calendar's months lie before it.
-    assert read_forecast(path, ledger)[2].months == ()
+    over = read_forecast(path, ledger)
+    assert over[2].months == ()
+    said = list(forecast_lines(*over, lambda units: str(epsilon_of(units, delta))))
+    assert said[-1].startswith("nothing of it is still to come") and "no month runs out" not in " ".join(said)
     lines = list(forecast_lines(asked, begin, found, delta, lambda units: str(epsilon_of(units, delta))))
     assert lines[0] == (
         "forecast for gongyin-xiaobai, 2018-01 to 2018-12, beginning with the policy's caps, of which nothing is spent"

@@ -33,6 +33,9 @@ def forecast_lines(
     for balance in begin.balances.values():
         if balance.frozen is not None:
             yield f"the account {balance.account} is frozen ({balance.frozen}): nothing runs until that is resolved"
+    if not found.months:
+        yield f"nothing of it is still to come: its months end with {last:%Y-%m}, before those balances (write a later from)"
+        return
     for month in found.months:
         yield from _month(month, epsilon_of)
     if found.runs_out is None:
