@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -40,8 +41,11 @@ def pages(evidence: Evidence) -> Iterator[Finding]:
     if release is None:
         yield from (failed("unchecked", name) for name in names or ["report.en.html"])
         return
-    if not names:
-        yield failed("page-missing", "report.en.html")
+    yield from (
+        failed("page-missing", page)
+        for page in (f"report.{language}.html" for language in LANGUAGES)
+        if page not in names
+    )
     for name in names:
         page = _PAGE.fullmatch(name)
         if not page or page[1] not in LANGUAGES:
@@ -53,7 +57,7 @@ def pages(evidence: Evidence) -> Iterator[Finding]:
 def _page(evidence: Evidence, release: Release, name: str, language: str) -> Iterator[Finding]:
     try:
         theirs = evidence.files[name].decode("utf-8")
-        with _templates(evidence.files) as folder:
+        with _templates(_own_templates(evidence)) as folder:
             candidates = [
                 render(release, language=language, template=template, templates=folder)
                 for template in _template_names(evidence)
@@ -85,10 +89,18 @@ def _template_names(evidence: Evidence) -> list[str]:
     return ["partner", *(name for name in own if name != "partner")]
 
 
+def _own_templates(evidence: Evidence) -> dict[str, bytes]:
+    """The release's own templates by name. Where something was signed, only what was: others could keep us busy for ever."""
+    own = {name: content for name, content in evidence.files.items() if name.startswith(_OWN)}
+    if evidence.lock is not None:
+        signed = evidence.lock.data["templates"]
+        own = {name: one for name, one in own.items() if signed.get(name) == hashlib.sha256(one).hexdigest()}
+    return {name.removeprefix(_OWN): content for name, content in own.items()}
+
+
 @contextmanager
-def _templates(files: Mapping[str, bytes]) -> Iterator[Path | None]:
-    """The release's own templates as files: the bytes that were digested, whatever happens to the folder."""
-    own = {name.removeprefix(_OWN): files[name] for name in files if name.startswith(_OWN)}
+def _templates(own: Mapping[str, bytes]) -> Iterator[Path | None]:
+    """Templates as files: the bytes that were digested, whatever happens to the folder."""
     if not own:
         yield None
         return

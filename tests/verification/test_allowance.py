@@ -125,3 +125,16 @@ def test_noise_that_is_left_out_or_exchanged(house: House) -> None:
 def test_a_file_that_no_release_has(house: House, name: str) -> None:
     added = house.resigned({**house.second, name: b"{}"})
     assert ("page-unknown", name) in {(one.code, one.file) for one in house.faults(added)}
+
+
+def test_a_page_in_one_language_alone_is_half_a_release(house: House) -> None:
+    rest = {name: content for name, content in house.second.items() if name != "report.zh.html"}
+    assert ("page-missing", "report.zh.html") in {
+        (one.code, one.file) for one in house.faults(house.resigned(rest))
+    }
+
+
+def test_a_template_that_nobody_signed_is_not_run(house: House) -> None:
+    slow = b"{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(99999) %}{% endfor %}{% endfor %}{% endfor %}"
+    files = house.resigned({**house.second, "templates/partner.html": slow})
+    assert {"approval-same"} <= {one.code for one in house.faults(files)}
