@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +12,7 @@ import pandas as pd
 import pytest
 
 import dpinsights as dpi
-from dpinsights.budget import cap_of, open_budget, open_ledger
+from dpinsights.budget import cap_of, open_budget
 from dpinsights.definitions.loading import load_checked, load_policy
 from dpinsights.demo import Demo, run_demo
 from dpinsights.errors import BudgetError, DefinitionError, LedgerError, PlanError
@@ -273,8 +272,10 @@ def test_frames_are_a_new_snapshot_each_time_unless_named(demo: Demo) -> None:
 
 def test_a_period_is_shown_on_the_card_and_in_the_release(demo: Demo, tmp_path: Path) -> None:
     state = State(tmp_path / "state")
-    shutil.copytree(demo.state.folder, state.folder)
-    ledger = open_ledger(state)
+    checked = load_checked(demo.definitions / "contract.yaml")
+    ledger = open_budget(
+        load_policy(demo.definitions / "policy.yaml", checked.contract), checked.contract, state
+    )
     delta = ledger.deltas().conversion
     kept = FrozenMap({"monthly": cap_of(Decimal("0.2"), delta)})
     ledger.set_period("exploration", Period("year", cap_of(Decimal("0.4"), delta), kept))
