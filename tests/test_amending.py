@@ -486,3 +486,11 @@ def test_a_ledger_s_own_raise_that_was_not_signed_is_found(ledger: Ledger) -> No
     ledger.amend("jd", Cap(cap_of(Decimal(2), CONVERSION).rho_units, "2"))
     (found,) = amendments_signed(ledger.entries(), trust())
     assert found.account == "jd"
+
+
+def test_who_may_be_the_author_signs_only_beside_the_one_who_is_named() -> None:
+    both = trust(Sun_Wei={"roles": ("author", "compliance")})
+    persons: tuple[tuple[str, Role], ...] = (("Li Na", "owner"), ("Zhao Min", "owner"), ("Sun Wei", "compliance"))
+    three = {f"{name}.dsse.json": envelope(name, role) for name, role in persons}
+    with pytest.raises(SelfApprovalError, match="Sun Wei may be an author too"):
+        amendment_approved(proposal(), three, both, DAY)

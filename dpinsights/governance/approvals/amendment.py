@@ -13,7 +13,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 
-from dpinsights.governance.approvals.approval import LONGEST_COMMENT, Terms, allowed, can_be_seen, check_terms
+from dpinsights.governance.approvals.approval import (
+    LONGEST_COMMENT,
+    Terms,
+    allowed,
+    can_be_seen,
+    check_terms,
+    without_perhaps_the_author,
+)
 from dpinsights.governance.approvals.counting import count, enough, in_force, in_its_days
 from dpinsights.governance.approvals.envelope import Envelope, parse_envelope, seal
 from dpinsights.governance.approvals.errors import (
@@ -229,7 +236,7 @@ def amendment_approved(
         allowed(file, key, terms.role, proposal.author)
         return terms
 
-    counted, refused = count(envelopes, trust, read)
+    counted, refused = without_perhaps_the_author(*count(envelopes, trust, read), proposal.author, trust)
     enough(
         f"amendment {proposal.number} ({proposal.account} to epsilon {proposal.after}) is not approved",
         trust.threshold,

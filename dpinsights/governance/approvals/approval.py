@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from dpinsights.governance.approvals.counting import count, enough, in_force, in_its_days, larger
+from dpinsights.governance.approvals.counting import Counted, count, enough, in_force, in_its_days, larger
 from dpinsights.governance.approvals.envelope import Envelope, seal
 from dpinsights.governance.approvals.errors import (
     ApprovalError,
@@ -117,6 +117,26 @@ def check_terms(terms: Terms) -> None:
         )
 
 
+def without_perhaps_the_author(
+    counted: Sequence[Counted[Terms]], refused: Sequence[ApprovalError], author: str, trust: Trust
+) -> tuple[tuple[Counted[Terms], ...], tuple[ApprovalError, ...]]:
+    """The signatures of those who can't have written what is signed; who wrote it is said in it, and need not be true.
+
+    Whoever may write could put another author's name on a work of their own, and approve it. So the approval of one who
+    has the role author counts only beside the signature of the named author as such.
+    """
+    signed = any(one.said.role == "author" for one in counted)
+    perhaps = [one for one in counted if not signed and one.key.owner in trust.persons("author")]
+    doubts = tuple(
+        SelfApprovalError(
+            f"{one.file}: {one.key.owner} may be an author too, and {author} has not signed as the author of this: "
+            f"{author} approves it under the role author, or somebody else approves it"
+        )
+        for one in perhaps
+    )
+    return tuple(one for one in counted if one not in perhaps), (*refused, *doubts)
+
+
 def can_be_seen(text: str) -> bool:
     """Whether a text has no characters that a signer can't see.
 
@@ -174,10 +194,10 @@ def approved(
         allowed(file, key, terms.role, lock.author)
         return terms
 
-    counted, set_aside = count(envelopes, trust, read)
-    refused = list(set_aside)
-    found = tuple(Approval(one.key.owner, one.key.party, one.key.id, one.file, one.said) for one in counted)
-    approvals = tuple(_not_perhaps_the_author(found, lock, trust, refused))
+    counted, refused = without_perhaps_the_author(*count(envelopes, trust, read), lock.author, trust)
+    approvals = tuple(
+        Approval(one.key.owner, one.key.party, one.key.id, one.file, one.said) for one in counted
+    )
     enough(
         f"{lock.report} version {lock.version} is not approved",
         larger(trust.threshold, lock.signers),
@@ -194,27 +214,6 @@ def approved(
         tuple(str(error) for error in refused),
         digest(files, purpose="approvals"),
     )
-
-
-def _not_perhaps_the_author(
-    found: Sequence[Approval], lock: Lock, trust: Trust, refused: list[ApprovalError]
-) -> Iterator[Approval]:
-    """The approvals of those who can't be the author: a lock says who that is, and nobody has signed it as such.
-
-    Whoever may write reports could lock one of their own in another author's name. So their approval of others' reports
-    counts only beside that author's signature.
-    """
-    signed = any(one.terms.role == "author" for one in found)
-    for one in found:
-        if signed or one.owner not in trust.persons("author"):
-            yield one
-        else:
-            refused.append(
-                SelfApprovalError(
-                    f"{one.file}: {one.owner} may write reports too, and {lock.author} has not signed as the author of "
-                    f"this one: {lock.author} approves it under the role author, or somebody else approves it"
-                )
-            )
 
 
 def _terms(file: str, payload: bytes, lock: Lock) -> Terms:
