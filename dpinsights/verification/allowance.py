@@ -34,8 +34,9 @@ def policy(evidence: Evidence) -> Iterator[Finding]:
     allowed = {name: rho_units_of(exact(epsilon), delta) for name, epsilon in epsilons.items()}
     wrong += [
         failed(
-            "policy-kept", LEDGER, f"cap of {one.account}", signed=epsilons.get(one.account, "none"),
-            ledger=books.balances[one.account].cap_epsilon,
+            "policy-kept", LEDGER, f"cap of {one.account}",
+            signed=f"epsilon {epsilons[one.account]}, {one.allowed} units of rho" if one.allowed is not None else "none",
+            ledger=f"epsilon {books.balances[one.account].cap_epsilon}, {one.cap} units of rho",
         )
         for one in caps_beyond(entries, allowed)
     ]  # fmt: skip
