@@ -54,7 +54,7 @@ def assert_neighbours(
 
 
 @pytest.mark.parametrize(
-    "seed", [1, 3, 5, 6, *(pytest.param(s, marks=pytest.mark.slow) for s in range(200, 240))]
+    "seed", [1, 3, *(pytest.param(s, marks=pytest.mark.slow) for s in (5, 6, *range(200, 240)))]
 )
 def test_neighbours(seed: int, tmp_path: Path) -> None:
     """Eighty pairs a seed: the worst customer removed, removed at each party, and added to an empty database."""
@@ -83,7 +83,8 @@ def run_measures(
     return [(exact, case.values) for case, exact in zip(cases, by_engine_all(cases, folder), strict=True)]
 
 
-@pytest.mark.parametrize("seed", [2, *(pytest.param(s, marks=pytest.mark.slow) for s in range(240, 250))])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [2, *range(240, 250)])
 def test_neighbours_of_measures(seed: int, tmp_path: Path) -> None:
     """Eighty pairs for each kind of measure, in all modes; distances are those of the vectors that are drawn."""
     schema = databases.random_schema(seed)
