@@ -18,6 +18,7 @@ from dpinsights.governance.approvals.approval import (
     Terms,
     allowed,
     can_be_seen,
+    check_author,
     check_terms,
     without_perhaps_the_author,
 )
@@ -29,7 +30,6 @@ from dpinsights.governance.approvals.errors import (
     OtherPartnershipError,
     ProposalError,
     StatementError,
-    UnknownAuthorError,
 )
 from dpinsights.governance.approvals.keys import Signer
 from dpinsights.governance.approvals.statement import Statement, Subject, parse_statement
@@ -223,11 +223,7 @@ def amendment_approved(
     """
     if trust.trust != proposal.policy:
         raise OtherPartnershipError(f"the trust file is of {trust.trust}, the proposal of {proposal.policy}")
-    if proposal.author not in trust.persons("author"):
-        raise UnknownAuthorError(
-            f"the proposal's author is {proposal.author!r}, whom the trust file doesn't know in the role author: then "
-            "nobody can tell whether an approval is the author's own"
-        )
+    check_author("the proposal", proposal.author, trust)
 
     def read(file: str, key: TrustedKey, payload: bytes) -> Terms:
         terms = _terms(file, payload, proposal)

@@ -117,6 +117,15 @@ def check_terms(terms: Terms) -> None:
         )
 
 
+def check_author(what: str, author: str, trust: Trust) -> None:
+    """Raises UnknownAuthorError if the trust file doesn't have the author of what is signed as one."""
+    if author not in trust.persons("author"):
+        raise UnknownAuthorError(
+            f"{what}'s author is {author!r}, whom the trust file doesn't know in the role author: then nobody "
+            "can tell whether an approval is the author's own"
+        )
+
+
 def without_perhaps_the_author(
     counted: Sequence[Counted[Terms]], refused: Sequence[ApprovalError], author: str, trust: Trust
 ) -> tuple[tuple[Counted[Terms], ...], tuple[ApprovalError, ...]]:
@@ -179,11 +188,7 @@ def approved(
     """
     if trust.trust != lock.contract:
         raise OtherPartnershipError(f"the trust file is of {trust.trust}, the lock of {lock.contract}")
-    if lock.author not in trust.persons("author"):
-        raise UnknownAuthorError(
-            f"the lock's author is {lock.author!r}, whom the trust file doesn't know in the role author: then nobody "
-            "can tell whether an approval is the author's own"
-        )
+    check_author("the lock", lock.author, trust)
 
     def read(file: str, key: TrustedKey, payload: bytes) -> Terms:
         terms = _terms(file, payload, lock)

@@ -34,10 +34,4 @@ class PostgresLedger(SqlLedger):
         Raises:
             LedgerError: with what is wrong and the next step; nothing is charged.
         """
-        connection = PostgresConnection(address)
-        try:
-            connection.checked()
-        except BaseException:
-            connection.close()
-            raise
-        return cls(connection, clock=clock, owner=owner)
+        return cls._opened(PostgresConnection(address), clock=clock, owner=owner)

@@ -9,6 +9,10 @@ from typing import Any, Protocol
 class SqlConnection(Protocol):
     """A connection of one process to one ledger. Statements are such as both understand; a `?` stands for a value."""
 
+    def checked(self) -> SqlConnection:
+        """Itself, if it leads to a sound ledger of this version, and what it rests on keeps commits."""
+        ...
+
     def reading(self) -> AbstractContextManager[None]:
         """One transaction in which all reads see the same state."""
         ...

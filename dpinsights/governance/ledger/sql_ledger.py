@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
+from typing import Self
 
 from dpinsights.errors import LedgerError
 from dpinsights.governance import accountant, acts, books, chain, periods, spending
@@ -46,6 +47,16 @@ class SqlLedger(SqlAccounts):
         except BaseException:
             connection.close()
             raise
+
+    @classmethod
+    def _opened(cls, connection: SqlConnection, *, clock: interface.Clock, owner: str | None) -> Self:
+        """The ledger that a new connection leads to, after the connection's own checks; closed if they fail."""
+        try:
+            connection.checked()
+        except BaseException:
+            connection.close()
+            raise
+        return cls(connection, clock=clock, owner=owner)
 
     def charge(
         self,

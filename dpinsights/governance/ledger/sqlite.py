@@ -35,10 +35,4 @@ class SqliteLedger(SqlLedger):
         Raises:
             LedgerError: with what is wrong and the next step; nothing is charged.
         """
-        connection = Connection(path)
-        try:
-            connection.checked()
-        except BaseException:
-            connection.close()
-            raise
-        return cls(connection, clock=clock, owner=owner)
+        return cls._opened(Connection(path), clock=clock, owner=owner)
